@@ -1,0 +1,63 @@
+"""The family of errors Vigie raises on purpose, and whether trying again can help.
+
+Here: the classes, what they carry, how they read. Not here: what to do about one (the caller decides),
+nor errors of the libraries (each resource turns those into one of these at its own edge).
+
+    VigieError
+    |-- PermanentError      the same input gives the same error: mend it, then run again
+    |   |-- SettingsError   the target or the environment is incomplete
+    |   |-- ConfigError     a client file or the source catalog says something wrong
+    |   |-- ParseError      a body is not what its source promises
+    |   |-- RefusedError    a source or a store answered "no"
+    |   `-- MissingError    a stored object that the work needs is not there
+    `-- TransientError      the same input may work later: a time-out, a 503, a lock
+"""
+
+
+class VigieError(Exception):
+    """What happened (`message`), where (`where`: file:line, URL, key) and what to do (`remedy`)."""
+
+    def __init__(self, message: str, *, where: str = "", remedy: str = "") -> None:
+        self.message = message
+        self.where = where
+        self.remedy = remedy
+        super().__init__(message, where, remedy)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        cure = f" {self.remedy}" if self.remedy else ""
+        return f"{place}{self.message}{cure}"
+
+
+class PermanentError(VigieError):
+    """Trying again changes nothing until somebody mends the cause."""
+
+
+class TransientError(VigieError):
+    """Trying again later may work; `retry_after` is in seconds where the other side named it."""
+
+    def __init__(
+        self, message: str, *, where: str = "", remedy: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, where=where, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class SettingsError(PermanentError):
+    """The target or the environment does not answer a question that the start needs."""
+
+
+class ConfigError(PermanentError):
+    """A client file or the source catalog is wrong."""
+
+
+class ParseError(PermanentError):
+    """A body is not what its source promises: not a feed, not JSON, too large, carries a DTD."""
+
+
+class RefusedError(PermanentError):
+    """The other side answered, and the answer is no: 404, 403, a redirect out of bounds."""
+
+
+class MissingError(PermanentError):
+    """A stored object that the work needs is not there."""

@@ -1,0 +1,136 @@
+"""What an item is, what makes two items the same, and how one is written for V2's consumers.
+
+Here: the two shapes (parsed, then identified), identity, content hash, the JSON record. Not here: how bytes
+become items (feeds, pages, apis) nor which items a client keeps (profiles).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from w3lib.url import canonicalize_url, url_query_cleaner
+
+DATE_SOURCES = ("structured", "pattern", "url", "unknown")
+_SPACES = re.compile(r"\s+")
+_TRACKERS = (
+    "utm_source utm_medium utm_campaign utm_term utm_content utm_id gclid fbclid mc_cid mc_eid msclkid igshid"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedItem:
+    """One entry of a feed, page or API answer, before it belongs to a source.
+
+    `url` is absolute http(s). `published_at` is the UTC day, or None with `date_source` "unknown": a day
+    is never invented. `title` and `content` are plain text.
+    """
+
+    title: str
+    content: str
+    url: str
+    guid: str = ""
+    published_at: date | None = None
+    date_source: str = "unknown"
+    author: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a source: V2's fields, and `guid`, `date_source`, `first_seen` added.
+
+    `first_seen` is the UTC day on which a snapshot of the source first held it; `ingested_at` is the
+    instant of that snapshot's fetch, with its zone.
+    """
+
+    item_id: str
+    source_key: str
+    source_type: str
+    title: str
+    content: str
+    url: str
+    guid: str
+    published_at: date | None
+    date_source: str
+    first_seen: date
+    ingested_at: datetime
+    language: str
+    content_hash: str
+    author: str
+    tags: tuple[str, ...]
+    word_count: int
+
+    def record(self) -> dict[str, Any]:
+        """The item as V2's consumers read it (JSON types only), new fields after the old ones."""
+        return {
+            "item_id": self.item_id,
+            "source_key": self.source_key,
+            "source_type": self.source_type,
+            "title": self.title,
+            "content": self.content,
+            "url": self.url,
+            "published_at": self.published_at.isoformat() if self.published_at else None,
+            "ingested_at": self.ingested_at.isoformat(),
+            "language": self.language,
+            "content_hash": self.content_hash,
+            "metadata": {"author": self.author, "tags": list(self.tags), "word_count": self.word_count},
+            "guid": self.guid,
+            "date_source": self.date_source,
+            "first_seen": self.first_seen.isoformat(),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Item":
+        """The inverse of `record`."""
+        published, metadata = record["published_at"], record["metadata"]
+        return cls(
+            item_id=record["item_id"],
+            source_key=record["source_key"],
+            source_type=record["source_type"],
+            title=record["title"],
+            content=record["content"],
+            url=record["url"],
+            guid=record["guid"],
+            published_at=date.fromisoformat(published) if published else None,
+            date_source=record["date_source"],
+            first_seen=date.fromisoformat(record["first_seen"]),
+            ingested_at=datetime.fromisoformat(record["ingested_at"]),
+            language=record["language"],
+            content_hash=record["content_hash"],
+            author=metadata["author"],
+            tags=tuple(metadata["tags"]),
+            word_count=metadata["word_count"],
+        )
+
+    def seen_first_on(self, day: date) -> "Item":
+        """The same item, first seen on `day`."""
+        return self if day == self.first_seen else replace(self, first_seen=day)
+
+
+def canonical_url(url: str) -> str:
+    """The URL without trackers and fragment, its query sorted: what two links to one page share."""
+    return str(canonicalize_url(url_query_cleaner(url, _TRACKERS, remove=True), keep_fragments=False))
+
+
+def identity(source_key: str, url: str, guid: str) -> str:
+    """`{source_key}_{16 hex}`: stable over days, title edits and trackers (64 bits of SHA-256).
+
+    The canonical URL decides; the guid only where there is no URL. The source takes part, because two
+    sources that carry one article are two items (grouping them is the warehouse's business).
+    """
+    mark = canonical_url(url) if url else guid
+    digest = hashlib.sha256(f"{source_key}\n{mark}".encode()).hexdigest()
+    return f"{source_key}_{digest[:16]}"
+
+
+def content_hash(content: str) -> str:
+    """V2's hash: SHA-256 of the text stripped, lowered, runs of whitespace made one space."""
+    text = _SPACES.sub(" ", content.strip().lower())
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}" if text else "sha256:empty"
+
+
+def word_count(content: str) -> int:
+    """Words separated by whitespace, as V2 counts them."""
+    return len(content.split())
