@@ -1,0 +1,285 @@
+"""Objects under keys: the config bucket, the data bucket, the newsletters bucket; in a folder or in S3.
+
+Here: the small interface both obey (list with ETags, get, atomic put, put-if-absent) and both implementations.
+Not here: what the keys mean (the domain and the assets know) nor which location is used (settings).
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+from dagster import ConfigurableResource
+from dagster_aws.s3 import S3Resource
+from pydantic import PrivateAttr
+
+from domain.errors import MissingError, PermanentError, RefusedError, TransientError, VigieError
+from settings import DirectoryLocation, Location, S3Location
+
+PARALLEL = 10  # as many as botocore keeps connections for; more would only wait for one
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One line of a listing. The ETag changes whenever the object is written anew; `size` is in bytes."""
+
+    key: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as it was at one moment: its bytes and the ETag they belong to."""
+
+    body: bytes
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """What every store does. Errors: MissingError, RefusedError, TransientError (of domain.errors)."""
+
+    @property
+    def uri(self) -> str:
+        """For people: where the objects are."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key starts with `prefix`, by key; a store that cannot list raises, never "none"."""
+
+    def get(self, key: str) -> StoredObject:
+        """The object, or MissingError."""
+
+    def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        """Writes the whole object or nothing: a reader sees the old bytes or the new, never a part."""
+
+    def put_if_absent(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
+        """Writes only where nothing is; False if something was. Of two writers exactly one gets True."""
+
+
+def checked_key(key: str) -> str:
+    """The key itself, or PermanentError if it could leave its place (`..`, a leading slash, a NUL)."""
+    parts = key.split("/")
+    if not key or any(part in ("", ".", "..") for part in parts) or "\\" in key or "\0" in key:
+        raise PermanentError("is not a key of an object.", where=repr(key), remedy="Keys are relative, without '..'.")
+    return key
+
+
+class DirectoryStore:
+    """A folder as a bucket. ETags come from inode, size and time, so a listing reads no file."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def uri(self) -> str:
+        """The folder."""
+        return str(self._root)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See ObjectStore. Hidden files and folders (editors', ours in flight) are no objects."""
+        if not self._root.is_dir():
+            raise RefusedError(
+                "the folder does not exist.", where=str(self._root), remedy=f"Make it: mkdir -p {self._root}"
+            )
+        base = self._root / prefix.rpartition("/")[0]
+        if not base.is_dir():
+            return
+        found = []
+        try:
+            for folder, folders, files in os.walk(base, onerror=_raise):
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                found += [Path(folder, name) for name in files if not name.startswith(".")]
+        except OSError as error:
+            raise _from_os(error, str(base)) from error
+        for path in sorted(found, key=lambda p: p.relative_to(self._root).as_posix()):
+            key = path.relative_to(self._root).as_posix()
+            if key.startswith(prefix):
+                try:
+                    stat = path.stat()
+                except FileNotFoundError:
+                    continue  # removed between the listing and now: it is not there
+                yield ObjectInfo(key, _etag(stat), stat.st_size)
+
+    def get(self, key: str) -> StoredObject:
+        """See ObjectStore."""
+        path = self._path(key)
+        try:
+            with path.open("rb") as file:
+                return StoredObject(file.read(), _etag(os.fstat(file.fileno())))
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise MissingError("there is no such object.", where=f"{self.uri}/{key}") from None
+        except OSError as error:
+            raise _from_os(error, f"{self.uri}/{key}") from error
+
+    def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        """See ObjectStore."""
+        self._write(key, body, lambda written, target: written.replace(target))
+
+    def put_if_absent(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
+        """See ObjectStore."""
+        try:
+            self._write(key, body, lambda written, target: target.hardlink_to(written))
+        except FileExistsError:
+            return False
+        return True
+
+    def _write(self, key: str, body: bytes, publish: Any) -> None:
+        target = self._path(key)
+        written: Path | None = None
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Beside its target, hidden: the same file system, so that publishing is one atomic step.
+            handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
+            written = Path(name)
+            with os.fdopen(handle, "wb") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+            publish(written, target)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise _from_os(error, f"{self.uri}/{key}") from error
+        finally:
+            if written:
+                written.unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._root.joinpath(*checked_key(key).split("/"))
+
+
+class S3Store:
+    """A bucket, or the part of one below `prefix`. One client for all threads, its connections pooled."""
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:
+        self._client = client
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    @property
+    def uri(self) -> str:
+        """s3://bucket/prefix"""
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See ObjectStore: one request per 1,000 objects."""
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                for found in page.get("Contents", ()):
+                    key = found["Key"].removeprefix(self._prefix)
+                    yield ObjectInfo(key, found["ETag"].strip('"'), found["Size"])
+        except (ClientError, BotoCoreError) as error:
+            raise self._in_words(error, prefix) from error
+
+    def get(self, key: str) -> StoredObject:
+        """See ObjectStore."""
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + checked_key(key))
+            return StoredObject(found["Body"].read(), found["ETag"].strip('"'))
+        except (ClientError, BotoCoreError) as error:
+            raise self._in_words(error, key) from error
+
+    def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+        """See ObjectStore: an S3 put is atomic by itself."""
+        self._put(key, body, ContentType=content_type)
+
+    def put_if_absent(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
+        """See ObjectStore."""
+        try:
+            self._put(key, body, ContentType=content_type, IfNoneMatch="*")
+        except _TakenError:
+            return False
+        return True
+
+    def _put(self, key: str, body: bytes, **more: str) -> None:
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=self._prefix + checked_key(key), Body=body, **more)
+        except (ClientError, BotoCoreError) as error:
+            raise self._in_words(error, key) from error
+
+    def _in_words(self, error: ClientError | BotoCoreError, key: str) -> VigieError:
+        where = f"s3://{self._bucket}/{self._prefix}{key}"
+        if not isinstance(error, ClientError):  # no answer at all: DNS, connection, credentials
+            if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
+                return RefusedError("there are no AWS credentials.", where=where, remedy="Run: aws configure")
+            return TransientError(f"S3 gave no answer: {error}", where=where)
+        code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if code == "NoSuchKey":
+            return MissingError("there is no such object.", where=where)
+        if code == "NoSuchBucket":
+            return RefusedError("there is no such bucket.", where=where, remedy="Check the target: vigie target check")
+        if code in ("PreconditionFailed", "ConditionalRequestConflict"):
+            return _TakenError("something is there already.", where=where)
+        if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling"):
+            return TransientError(f"S3 answered {status} {code}.", where=where)
+        return RefusedError(
+            f"S3 answered {status} {code}.", where=where, remedy="Check the bucket's policy and the credentials."
+        )
+
+
+class _TakenError(RefusedError):
+    """A conditional put found something; `put_if_absent` turns it into False."""
+
+
+class ObjectStoreResource(ConfigurableResource[ObjectStore]):
+    """The thin face of a store in Dagster: where it is, visible in the UI; `store()` opens it once per process."""
+
+    uri: str
+    kind: str
+    path: str = ""
+    bucket: str = ""
+    prefix: str = ""
+    region: str | None = None
+    endpoint_url: str | None = None
+    _opened: Any = PrivateAttr(default=None)
+
+    @classmethod
+    def at(cls, location: Location) -> "ObjectStoreResource":
+        """The resource for a location of the settings."""
+        if isinstance(location, DirectoryLocation):
+            return cls(uri=location.uri, kind="directory", path=str(location.path))
+        return cls(
+            uri=location.uri,
+            kind="s3",
+            bucket=location.bucket,
+            prefix=location.prefix,
+            region=location.region,
+            endpoint_url=location.endpoint_url,
+        )
+
+    def store(self) -> ObjectStore:
+        """The store itself, which knows nothing of Dagster."""
+        if self._opened is None:
+            if self.kind == "directory":
+                self._opened = DirectoryStore(Path(self.path))
+            else:
+                s3 = S3Resource(region_name=self.region, endpoint_url=self.endpoint_url)
+                self._opened = S3Store(s3.get_client(), self.bucket, self.prefix)
+        opened: ObjectStore = self._opened
+        return opened
+
+
+def open_store(location: DirectoryLocation | S3Location) -> ObjectStore:
+    """A store without Dagster around it: for the command line."""
+    return ObjectStoreResource.at(location).store()
+
+
+def _etag(stat: os.stat_result) -> str:
+    # A rewrite makes a new inode (atomic put) or a new time (an editor that writes in place).
+    mark = f"{stat.st_ino}-{stat.st_size}-{stat.st_mtime_ns}"
+    return hashlib.blake2b(mark.encode(), digest_size=8).hexdigest()
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _from_os(error: OSError, where: str) -> VigieError:
+    if isinstance(error, PermissionError):
+        return RefusedError("is not allowed.", where=where, remedy=f"Check who owns it: ls -ld {where}")
+    return TransientError(f"the disk said: {error.strerror}.", where=where)

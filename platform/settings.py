@@ -1,0 +1,312 @@
+"""The answers one target gives to every question the platform asks at its start, typed and frozen.
+
+Here: reading `VIGIE_TARGET`, the environment, `.env` and `targets/<name>.yaml`; refusing what is missing, with the
+remedy. Not here: opening anything. Secrets are named here (`SecretRef`), never read here. The only module that
+reads the environment.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+TARGETS = Path(__file__).resolve().parent / "targets"
+_REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecretRef(_Frozen):
+    """Where a secret is, never what it is: an environment variable, or a path and key in the vault."""
+
+    env: str | None = None
+    vault: str | None = None
+    key: str = "value"
+
+    @model_validator(mode="after")
+    def _exactly_one_place(self) -> "SecretRef":
+        if (self.env is None) == (self.vault is None):
+            raise ValueError("name exactly one place: `env: NAME` or `vault: path` with `key: name`")
+        return self
+
+
+class DirectoryLocation(_Frozen):
+    """A folder that plays the part of a bucket."""
+
+    kind: Literal["directory"]
+    path: Path
+
+    @property
+    def uri(self) -> str:
+        """For people: where the objects are."""
+        return str(self.path)
+
+
+class S3Location(_Frozen):
+    """A bucket, or a part of one. Credentials come from AWS's own chain, never from here."""
+
+    kind: Literal["s3"]
+    bucket: Annotated[str, Field(min_length=3)]
+    prefix: str = ""
+    region: str | None = None
+    endpoint_url: str | None = None
+
+    @property
+    def uri(self) -> str:
+        """For people: where the objects are."""
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+
+Location = Annotated[DirectoryLocation | S3Location, Field(discriminator="kind")]
+
+
+class Stores(_Frozen):
+    """The three buckets: what people configure, what the platform keeps, what readers get."""
+
+    config: Location
+    data: Location
+    newsletters: Location
+
+
+class Database(_Frozen):
+    """The accounts' SQL database; the driver is spelled in the URL, the password is a reference."""
+
+    url: str
+    password: SecretRef | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _without_password(cls, url: str) -> str:
+        if re.match(r"[^:]+://[^/@]*:[^/@]+@", url):
+            raise ValueError(
+                "the URL carries a password: name it in `database.password` as {env: NAME} instead"
+            )
+        if url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("spell the driver: postgresql+psycopg2://")
+        return url
+
+
+class DuckDBWarehouse(_Frozen):
+    """One DuckDB file; its models go to `dataset` (a schema)."""
+
+    kind: Literal["duckdb"]
+    path: Path
+    dataset: str = "vigie"
+
+
+class BigQueryWarehouse(_Frozen):
+    """One BigQuery project; raw tables go to `raw_dataset`, models to `dataset`."""
+
+    kind: Literal["bigquery"]
+    project: str
+    dataset: str = "vigie"
+    location: str = "EU"
+
+
+class Dbt(_Frozen):
+    """Which output of `dbt_project/profiles.yml` this target builds with."""
+
+    target: Literal["dev", "prod"]
+
+
+class Schematics(_Frozen):
+    """Where Terraform runs: IBM Cloud, or the emulator that stands in for it."""
+
+    kind: Literal["local", "ibm"]
+    url: str
+    iam_url: str
+    api_key: SecretRef
+    pool_slots: Annotated[int, Field(ge=1, le=10)] = 2
+
+
+class Secrets(_Frozen):
+    """Which store answers secret references that are not environment variables."""
+
+    kind: Literal["environment", "vault"]
+    url: str | None = None
+    mount: str = "secret"
+    token: SecretRef | None = None
+
+    @model_validator(mode="after")
+    def _vault_has_an_address(self) -> "Secrets":
+        if self.kind == "vault" and not self.url:
+            raise ValueError("a vault needs `url`")
+        return self
+
+
+class Fetch(_Frozen):
+    """How politely and how patiently sources are fetched. Times are in seconds."""
+
+    user_agent: str = "Vigie/0.1 (+https://example.invalid/vigie)"
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
+    per_host: Annotated[int, Field(ge=1, le=16)] = 2
+    host_interval: Annotated[float, Field(ge=0)] = 1.0
+    timeout: Annotated[float, Field(gt=0)] = 30.0
+    attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    max_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
+
+
+class Schedule(_Frozen):
+    """When the day's work starts (`HH:MM` in `timezone`), and how often sensors look (seconds)."""
+
+    daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:00"
+    timezone: str = "UTC"
+    sensor_seconds: Annotated[int, Field(ge=1)] = 30
+
+
+class Settings(_Frozen):
+    """Every answer of one target. Building it opens nothing and needs no credential."""
+
+    target: str
+    home: Path
+    project_root: Path
+    first_day: date
+    history_days: Annotated[int, Field(ge=1, le=366)] = 30
+    stores: Stores
+    database: Database
+    warehouse: Annotated[DuckDBWarehouse | BigQueryWarehouse, Field(discriminator="kind")]
+    dbt: Dbt
+    schematics: Schematics
+    secrets: Secrets
+    fetch: Fetch = Fetch()
+    schedule: Schedule = Schedule()
+
+    @property
+    def dbt_project(self) -> Path:
+        """The folder of the dbt project."""
+        return self.project_root / "dbt_project"
+
+
+class Environment(BaseSettings):
+    """The few variables that choose a target; everything else is the target's own answer."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIE_", extra="ignore")
+
+    target: str = "dev"
+    home: Path | None = None
+    targets_dir: Path | None = None
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the target that `VIGIE_TARGET` names (default `dev`).
+
+    `environment` stands in for the process environment and `.env` (tests). Raises SettingsError naming everything
+    that is missing or wrong at once, and the command that mends it.
+    """
+    values = dict(environment) if environment is not None else _process_environment()
+    chosen = Environment.model_validate(
+        {
+            key: values[f"VIGIE_{key.upper()}"]
+            for key in Environment.model_fields
+            if values.get(f"VIGIE_{key.upper()}")
+        }
+    )
+    path = _target_file(chosen)
+    home = (chosen.home or PROJECT_ROOT / ".vigie" / chosen.target).resolve()
+    document = _read(path)
+    missing: dict[str, str] = {}
+    answers = _substitute(document, values | {"VIGIE_HOME": str(home)}, missing)
+    if missing:
+        raise SettingsError(
+            f"target {chosen.target!r} is incomplete: " + ", ".join(f"{v} ({k})" for k, v in missing.items()),
+            where=_shown(path),
+            remedy="Give each a value in .env: "
+            + " && ".join(f"echo {v}=... >> .env" for v in missing.values()),
+        )
+    try:
+        return Settings.model_validate(
+            {**answers, "target": chosen.target, "home": home, "project_root": PROJECT_ROOT}
+        )
+    except ValidationError as error:
+        raise SettingsError(
+            f"target {chosen.target!r} is wrong: " + "; ".join(_in_words(e) for e in error.errors()),
+            where=_shown(path),
+            remedy=f"Mend the file, then run: VIGIE_TARGET={chosen.target} vigie target check",
+        ) from None
+
+
+def target_names(extra: Path | None = None) -> list[str]:
+    """The targets there are: one file each."""
+    folders = [TARGETS, *([extra] if extra else [])]
+    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+
+
+def _process_environment() -> dict[str, str]:
+    stored = {k: v for k, v in dotenv_values(PROJECT_ROOT / ".env").items() if v is not None}
+    return {**stored, **os.environ}
+
+
+def child_environment(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment for a process that shall work on the same target."""
+    return {**os.environ, "VIGIE_TARGET": settings.target, "VIGIE_HOME": str(settings.home), **more}
+
+
+def _target_file(chosen: Environment) -> Path:
+    for folder in filter(None, (chosen.targets_dir, TARGETS)):
+        path = folder / f"{chosen.target}.yaml"
+        if re.fullmatch(r"[a-z][a-z0-9_-]*", chosen.target) and path.is_file():
+            return path
+    known = target_names(chosen.targets_dir)
+    raise SettingsError(
+        f"there is no target {chosen.target!r}; there are: {', '.join(known)}.",
+        where="VIGIE_TARGET",
+        remedy=f"Choose one (export VIGIE_TARGET={known[0] if known else 'dev'}), or add a target: "
+        f"cp platform/targets/dev.yaml platform/targets/{chosen.target}.yaml",
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"is not YAML: {error}", where=_shown(path), remedy="Mend the file.") from None
+    if not isinstance(document, dict):
+        raise SettingsError(
+            "is not a mapping of answers.", where=_shown(path), remedy="See platform/targets/dev.yaml."
+        )
+    return document
+
+
+def _substitute(node: Any, values: Mapping[str, str], missing: dict[str, str], at: str = "") -> Any:
+    """`${NAME}` in any text becomes its value; a name without one is noted in `missing` (path -> name)."""
+    if isinstance(node, dict):
+        return {k: _substitute(v, values, missing, f"{at}.{k}" if at else str(k)) for k, v in node.items()}
+    if isinstance(node, list):
+        return [_substitute(v, values, missing, f"{at}[{i}]") for i, v in enumerate(node)]
+    if not isinstance(node, str):
+        return node
+
+    def value_of(match: re.Match[str]) -> str:
+        found = values.get(match[1])
+        if not found:
+            missing[at] = match[1]
+        return found or ""
+
+    return _REFERENCE.sub(value_of, node)
+
+
+def _in_words(error: Any) -> str:
+    place = ".".join(
+        str(part) for part in error["loc"] if part not in ("directory", "s3", "duckdb", "bigquery")
+    )
+    if error["type"] == "missing":
+        return f"{place} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{place} is not a setting"
+    return f"{place}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(PROJECT_ROOT)) if path.is_relative_to(PROJECT_ROOT) else str(path)
