@@ -7,7 +7,8 @@ reads the environment.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -90,9 +91,7 @@ class Database(_Frozen):
     @classmethod
     def _without_password(cls, url: str) -> str:
         if re.match(r"[^:]+://[^/@]*:[^/@]+@", url):
-            raise ValueError(
-                "the URL carries a password: name it in `database.password` as {env: NAME} instead"
-            )
+            raise ValueError("the URL carries a password: name it in `database.password` as {env: NAME} instead")
         if url.startswith(("postgresql://", "postgres://")):
             raise ValueError("spell the driver: postgresql+psycopg2://")
         return url
@@ -207,11 +206,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     values = dict(environment) if environment is not None else _process_environment()
     chosen = Environment.model_validate(
-        {
-            key: values[f"VIGIE_{key.upper()}"]
-            for key in Environment.model_fields
-            if values.get(f"VIGIE_{key.upper()}")
-        }
+        {key: values[f"VIGIE_{key.upper()}"] for key in Environment.model_fields if values.get(f"VIGIE_{key.upper()}")}
     )
     path = _target_file(chosen)
     home = (chosen.home or PROJECT_ROOT / ".vigie" / chosen.target).resolve()
@@ -222,13 +217,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise SettingsError(
             f"target {chosen.target!r} is incomplete: " + ", ".join(f"{v} ({k})" for k, v in missing.items()),
             where=_shown(path),
-            remedy="Give each a value in .env: "
-            + " && ".join(f"echo {v}=... >> .env" for v in missing.values()),
+            remedy="Give each a value in .env: " + " && ".join(f"echo {v}=... >> .env" for v in missing.values()),
         )
     try:
-        return Settings.model_validate(
-            {**answers, "target": chosen.target, "home": home, "project_root": PROJECT_ROOT}
-        )
+        return Settings.model_validate({**answers, "target": chosen.target, "home": home, "project_root": PROJECT_ROOT})
     except ValidationError as error:
         raise SettingsError(
             f"target {chosen.target!r} is wrong: " + "; ".join(_in_words(e) for e in error.errors()),
@@ -253,6 +245,21 @@ def child_environment(settings: Settings, **more: str) -> dict[str, str]:
     return {**os.environ, "VIGIE_TARGET": settings.target, "VIGIE_HOME": str(settings.home), **more}
 
 
+@contextmanager
+def exported(variables: Mapping[str, str]) -> Iterator[None]:
+    """The variables in this process's environment for a while: for libraries that start processes with it."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _target_file(chosen: Environment) -> Path:
     for folder in filter(None, (chosen.targets_dir, TARGETS)):
         path = folder / f"{chosen.target}.yaml"
@@ -273,9 +280,7 @@ def _read(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise SettingsError(f"is not YAML: {error}", where=_shown(path), remedy="Mend the file.") from None
     if not isinstance(document, dict):
-        raise SettingsError(
-            "is not a mapping of answers.", where=_shown(path), remedy="See platform/targets/dev.yaml."
-        )
+        raise SettingsError("is not a mapping of answers.", where=_shown(path), remedy="See platform/targets/dev.yaml.")
     return document
 
 
@@ -298,9 +303,7 @@ def _substitute(node: Any, values: Mapping[str, str], missing: dict[str, str], a
 
 
 def _in_words(error: Any) -> str:
-    place = ".".join(
-        str(part) for part in error["loc"] if part not in ("directory", "s3", "duckdb", "bigquery")
-    )
+    place = ".".join(str(part) for part in error["loc"] if part not in ("directory", "s3", "duckdb", "bigquery"))
     if error["type"] == "missing":
         return f"{place} is missing"
     if error["type"] == "extra_forbidden":

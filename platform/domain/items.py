@@ -6,8 +6,9 @@ become items (feeds, pages, apis) nor which items a client keeps (profiles).
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 from w3lib.url import canonicalize_url, url_query_cleaner
@@ -15,8 +16,9 @@ from w3lib.url import canonicalize_url, url_query_cleaner
 DATE_SOURCES = ("structured", "pattern", "url", "unknown")
 _SPACES = re.compile(r"\s+")
 _TRACKERS = (
-    "utm_source utm_medium utm_campaign utm_term utm_content utm_id gclid fbclid mc_cid mc_eid msclkid igshid"
-).split()
+    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "utm_id"),
+    *("gclid", "fbclid", "mc_cid", "mc_eid", "msclkid", "igshid"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,11 @@ class Item:
         }
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "Item":
-        """The inverse of `record`."""
+    def from_record(cls, record: Mapping[str, Any], day: date | None = None) -> "Item":
+        """The inverse of `record`. V2's records lack the new fields: `day` stands in for `first_seen` there, and a
+        naive `ingested_at` is taken as UTC."""
         published, metadata = record["published_at"], record["metadata"]
+        first_seen, ingested = record.get("first_seen"), datetime.fromisoformat(record["ingested_at"])
         return cls(
             item_id=record["item_id"],
             source_key=record["source_key"],
@@ -92,21 +96,17 @@ class Item:
             title=record["title"],
             content=record["content"],
             url=record["url"],
-            guid=record["guid"],
+            guid=record.get("guid", ""),
             published_at=date.fromisoformat(published) if published else None,
-            date_source=record["date_source"],
-            first_seen=date.fromisoformat(record["first_seen"]),
-            ingested_at=datetime.fromisoformat(record["ingested_at"]),
-            language=record["language"],
-            content_hash=record["content_hash"],
-            author=metadata["author"],
-            tags=tuple(metadata["tags"]),
-            word_count=metadata["word_count"],
+            date_source=record.get("date_source", "unknown"),
+            first_seen=date.fromisoformat(first_seen) if first_seen else day or ingested.date(),
+            ingested_at=ingested if ingested.tzinfo else ingested.replace(tzinfo=UTC),
+            language=record.get("language", ""),
+            content_hash=record.get("content_hash", "") or content_hash(record["content"]),
+            author=metadata.get("author", ""),
+            tags=tuple(metadata.get("tags", ())),
+            word_count=metadata.get("word_count", 0),
         )
-
-    def seen_first_on(self, day: date) -> "Item":
-        """The same item, first seen on `day`."""
-        return self if day == self.first_seen else replace(self, first_seen=day)
 
 
 def canonical_url(url: str) -> str:

@@ -1,0 +1,84 @@
+"""The true outcome of each partition inside one run: recorded as it finishes, failed with its own reason.
+
+Here: what every asset over many partitions shares. Not here: what a partition's work is.
+
+An asset built on this is a `@multi_asset` with one skippable spec that yields nothing: it records its partitions
+itself, each once. A run that is re-executed does only what its parent left undone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetMaterialization,
+    DagsterEventType,
+    Failure,
+    MetadataValue,
+)
+
+from domain.errors import VigieError
+
+_SHOWN = 20
+
+
+class Outcomes:
+    """Collects the outcomes of one asset's partitions in one run."""
+
+    def __init__(self, context: AssetExecutionContext, asset: str) -> None:
+        self._context = context
+        self._asset = AssetKey(asset)
+        self._keys = list(context.partition_keys)
+        self._recorded: set[str] = set()
+        self.failures: dict[str, str] = {}
+
+    def pending(self) -> Sequence[str]:
+        """The run's partitions, less those that the run it re-executes has materialized already."""
+        done: set[str] = set()
+        instance, run = self._context.instance, self._context.run
+        while run.parent_run_id:
+            records = instance.get_records_for_run(
+                run.parent_run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION
+            ).records
+            for record in records:
+                event = record.event_log_entry.asset_materialization
+                if event and event.asset_key == self._asset and event.partition:
+                    done.add(event.partition)
+            parent = instance.get_run_by_id(run.parent_run_id)
+            if parent is None:
+                break
+            run = parent
+        if done:
+            self._context.log.info(f"{len(done)} partitions were materialized by the run this one re-executes")
+        return [key for key in self._keys if key not in done]
+
+    def record(self, partition: str, metadata: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
+        """The partition is materialized, now, whatever happens to the others."""
+        self._recorded.add(partition)
+        self._context.log_event(
+            AssetMaterialization(asset_key=self._asset, partition=partition, metadata=dict(metadata), tags=tags)
+        )
+
+    def fail(self, partition: str, error: Exception) -> None:
+        """The partition failed; the others go on."""
+        said = str(error) if isinstance(error, VigieError) else f"{type(error).__name__}: {error}"
+        self.failures[partition] = said
+        self._context.log.error(f"{partition}: {said}")
+
+    def close(self) -> None:
+        """Ends the step: cleanly, or failed with every reason where a partition failed."""
+        if not self.failures:
+            return
+        total = len(self.failures) + len(self._recorded)
+        shown = list(self.failures.items())[:_SHOWN]
+        raise Failure(
+            description=f"{len(self.failures)} of {total} partitions failed: "
+            + "; ".join(f"{key}: {reason}" for key, reason in shown)
+            + (f"; and {len(self.failures) - _SHOWN} more" if len(self.failures) > _SHOWN else ""),
+            metadata={
+                "failed": MetadataValue.json(self.failures),
+                "remedy": "Mend the causes, then re-execute this run: it does only the partitions that failed.",
+            },
+            allow_retries=False,
+        )

@@ -1,0 +1,73 @@
+"""The dbt models as assets by day: one dbt invocation per batch, replacing exactly the cells it names.
+
+Here: models -> assets, which cells a run replaces, one `dbt build`. Not here: the SQL (dbt_project/), when a run is
+due (sensors.chaining).
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import orjson
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, BackfillPolicy
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
+
+from partitions import Partitions
+from resources.archive import Archive
+from resources.dbt import DbtResource
+from resources.object_store import ObjectStoreResource
+from resources.warehouse_resource import WarehouseResource
+
+BATCH_TAG = "vigie/batch"
+LAST_MODEL = "newsletter_items"
+
+
+class _Translator(DagsterDbtTranslator):
+    """A model is an asset of its own name, in the group of its layer."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return super().get_asset_key(dbt_resource_props)
+        return AssetKey(dbt_resource_props["name"])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return "warehouse" if dbt_resource_props["resource_type"] == "model" else None
+
+
+def warehouse_assets(partitions: Partitions, project: DbtProject) -> AssetsDefinition:
+    """Every model of the project, partitioned by day."""
+
+    @dbt_assets(
+        name="warehouse_models",
+        manifest=project.manifest_path,
+        project=project,
+        partitions_def=partitions.days,
+        backfill_policy=BackfillPolicy.single_run(),
+        dagster_dbt_translator=_Translator(),
+        pool="warehouse",  # DuckDB has one writer
+    )
+    def warehouse_models(
+        context: AssetExecutionContext,
+        dbt: DbtResource,
+        data_store: ObjectStoreResource,
+        warehouse: WarehouseResource,
+    ) -> Iterator[Any]:
+        raw = warehouse.warehouse()
+        raw.prepare()
+        named = context.run.tags.get(BATCH_TAG)
+        if named:
+            cells = Archive(data_store.store()).batch(named)
+        else:  # asked for by a person: the whole days
+            days = sorted(date.fromisoformat(key) for key in context.partition_keys)
+            found = raw.query(
+                "select client_id, day from raw.cells where day between @first and @last",
+                {"first": days[0], "last": days[-1]},
+            )
+            cells = [(row["client_id"], row["day"]) for row in found]
+        batch_id = f"run-{context.run_id}"
+        raw.request_build(batch_id, cells)
+        context.log.info(f"dbt replaces {len(cells)} client-day cells")
+        arguments = ["build", "--vars", orjson.dumps({"batch_id": batch_id}).decode()]
+        yield from dbt.cli(arguments, context=context).stream()
+
+    return warehouse_models

@@ -1,0 +1,65 @@
+"""The assembly: settings -> every asset, check, sensor, schedule and resource of one target.
+
+Here: what is plugged into what. Not here: any work, any network; the last line is what Dagster loads.
+"""
+
+from dagster import Definitions, in_process_executor
+
+from assets.checks import config_checks
+from assets.client_configs import client_config_assets
+from assets.client_items import client_item_assets
+from assets.newsletters import newsletter_assets
+from assets.sources import source_assets
+from assets.warehouse import warehouse_assets
+from jobs import Stage, Stages
+from partitions import Partitions
+from resources.dbt import DbtResource, dbt_environment, dbt_project, prepare_manifest
+from resources.fetcher import FetcherResource
+from resources.object_store import ObjectStoreResource
+from resources.warehouse_resource import WarehouseResource
+from schedules import daily_sources
+from sensors.chaining import client_items_due_sensor, newsletters_due_sensor, warehouse_due_sensor
+from sensors.client_activation import client_activation_sensor
+from settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings) -> Definitions:
+    """Everything for one target. Needs no credential and no network; parses the dbt project where that is stale."""
+    partitions, seconds = Partitions.since(settings.first_day), settings.schedule.sensor_seconds
+    project, environment = dbt_project(settings), dbt_environment(settings)
+    prepare_manifest(project, environment)
+    configs, sources = client_config_assets(partitions), source_assets(partitions)
+    items, newsletters = client_item_assets(partitions), newsletter_assets(partitions)
+    models = warehouse_assets(partitions, project)
+    stages = Stages(
+        configs=Stage.of("read_client_configs", "Reads the files of a range of clients.", configs),
+        sources=Stage.of("fetch_sources", "Fetches every source of the day, once for all clients.", sources),
+        items=Stage.of("build_client_items", "Builds a rectangle of client-day cells.", items),
+        warehouse=Stage.of("build_warehouse", "Runs dbt for one batch of cells.", [models]),
+        newsletters=Stage.of("write_newsletters", "Writes the pages of a rectangle of client weeks.", newsletters),
+    )
+    return Definitions(
+        assets=[*configs, *sources, *items, models, *newsletters],
+        asset_checks=config_checks(),
+        jobs=stages.all(),
+        sensors=[
+            client_activation_sensor(partitions, stages, seconds),
+            client_items_due_sensor(partitions, stages, settings.history_days, seconds),
+            warehouse_due_sensor(stages, seconds),
+            newsletters_due_sensor(stages, seconds),
+        ],
+        schedules=[daily_sources(partitions, stages, settings.schedule)],
+        resources={
+            "config_store": ObjectStoreResource.at(settings.stores.config),
+            "data_store": ObjectStoreResource.at(settings.stores.data),
+            "newsletter_store": ObjectStoreResource.at(settings.stores.newsletters),
+            "fetcher": FetcherResource(**settings.fetch.model_dump()),
+            "warehouse": WarehouseResource.of(settings.warehouse),
+            "dbt": DbtResource.of(project, environment),
+        },
+        # Runs wait on I/O and bring their own concurrency: a process per step would only cost its start.
+        executor=in_process_executor,
+    )
+
+
+defs = build_definitions(load_settings())

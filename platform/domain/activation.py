@@ -1,0 +1,124 @@
+"""What a look at the client files means: who is new, changed, switched off, gone, unreadable.
+
+Here: the pure decision and the cursor it rests on. Not here: listing and reading files, Dagster's requests
+(sensors.client_activation).
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.clients import ClientConfig, client_id_of, is_config_key
+from domain.errors import ConfigError
+
+ACTIVE, INACTIVE, INVALID = "a", "i", "x"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the last look made of a file: the ETag it was read at, and one of ACTIVE, INACTIVE, INVALID."""
+
+    etag: str
+    state: str
+
+
+@dataclass
+class Cursor:
+    """Every file of the last look by its key. Losing it costs one reading of every file, nothing else."""
+
+    files: dict[str, Known] = field(default_factory=dict)
+
+    def dump(self) -> str:
+        """Short JSON: some 60 bytes a file."""
+        return json.dumps({key: [k.etag, k.state] for key, k in self.files.items()}, separators=(",", ":"))
+
+    def unreadable(self) -> dict[str, str]:
+        """The files that could not be read: key -> ETag."""
+        return {key: known.etag for key, known in self.files.items() if known.state == INVALID}
+
+    @classmethod
+    def load(cls, text: str | None) -> "Cursor":
+        """The inverse of `dump`; an empty or unreadable text is a lost cursor."""
+        try:
+            return cls({key: Known(*known) for key, known in json.loads(text or "{}").items()})
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Client ids, each sorted; `invalid` maps a file's key to its error; `cursor` is for the next look."""
+
+    activated: tuple[str, ...]
+    changed: tuple[str, ...]
+    deactivated: tuple[str, ...]
+    removed: tuple[str, ...]
+    invalid: Mapping[str, ConfigError]
+    newly_invalid: bool
+    """Whether the set of unreadable files is another than at the last look."""
+    cursor: Cursor
+
+
+def to_read(listing: Mapping[str, str], cursor: Cursor, partitions: Collection[str]) -> list[str]:
+    """The keys to read, of a listing key -> ETag: what is not as the last look left it, and active clients that are
+    not in the graph (they wait for a catalog, or somebody removed their partition)."""
+    return [
+        key
+        for key, etag in listing.items()
+        if is_config_key(key)
+        and (
+            (known := cursor.files.get(key)) is None
+            or known.etag != etag
+            or (known.state == ACTIVE and _id(key) not in partitions)
+        )
+    ]
+
+
+def decide(
+    listing: Mapping[str, str],
+    cursor: Cursor,
+    read: Mapping[str, tuple[str, ClientConfig | ConfigError]],
+    partitions: Sequence[str],
+    built: Mapping[str, str],
+) -> Decision:
+    """What to do about the files as they are now.
+
+    `read` holds what the keys of `to_read` gave: the ETag read, and the configuration or its error. `partitions` are
+    the clients in the graph; `built` the ETag from which each one's configuration was last materialized.
+    A client whose file has become unreadable stays as it is: only a file that says so, or that is gone, ends it.
+    """
+    files = {key: known for key, known in cursor.files.items() if key in listing}
+    invalid: dict[str, ConfigError] = {}
+    active: dict[str, str] = {}
+    inactive: set[str] = set()
+    for key, (etag, outcome) in read.items():
+        if isinstance(outcome, ConfigError):
+            files[key] = Known(etag, INVALID)
+            invalid[key] = outcome
+        elif outcome.active:
+            files[key] = Known(etag, ACTIVE)
+            active[outcome.client_id] = etag
+        else:
+            files[key] = Known(etag, INACTIVE)
+            inactive.add(outcome.client_id)
+    present = set(partitions)
+    return Decision(
+        activated=tuple(sorted(active.keys() - present)),
+        changed=tuple(sorted(c for c in active.keys() & present if built.get(c) != active[c])),
+        deactivated=tuple(sorted(inactive & present)),
+        removed=tuple(sorted(present - _ids(listing))),
+        invalid=invalid,
+        newly_invalid=Cursor(files).unreadable() != cursor.unreadable(),
+        cursor=Cursor(files),
+    )
+
+
+def _ids(listing: Mapping[str, str]) -> set[str]:
+    return {found for key in listing if is_config_key(key) and (found := _id(key))}
+
+
+def _id(key: str) -> str:
+    try:
+        return client_id_of(key)
+    except ConfigError:
+        return ""

@@ -1,0 +1,61 @@
+"""One job per stage, so that runs have a name people know and a stage under way can be recognised.
+
+Here: stage -> job, and whether a stage is running. Not here: when a stage is due (sensors, schedules).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSelection,
+    DagsterInstance,
+    DagsterRunStatus,
+    RunsFilter,
+    define_asset_job,
+)
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+_RUNNING = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A job, and the assets that it materializes."""
+
+    job: UnresolvedAssetJobDefinition
+    assets: frozenset[AssetKey]
+
+    @classmethod
+    def of(cls, name: str, description: str, assets: Sequence[AssetsDefinition]) -> "Stage":
+        """The stage that materializes these assets."""
+        job = define_asset_job(name, selection=AssetSelection.assets(*assets), description=description)
+        return cls(job, frozenset(key for asset in assets for key in asset.keys))
+
+    def under_way(self, instance: DagsterInstance) -> bool:
+        """Whether a run that is not over materializes any of the assets: of this job, or asked for in the UI."""
+        runs = instance.get_runs(RunsFilter(statuses=_RUNNING))
+        return any(run.job_name == self.job.name or self.assets & (run.asset_selection or set()) for run in runs)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The client half of the graph, in order."""
+
+    configs: Stage
+    sources: Stage
+    items: Stage
+    warehouse: Stage
+    newsletters: Stage
+
+    def all(self) -> list[UnresolvedAssetJobDefinition]:
+        """Their jobs."""
+        stages = (self.configs, self.sources, self.items, self.warehouse, self.newsletters)
+        return [stage.job for stage in stages]

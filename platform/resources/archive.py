@@ -1,0 +1,174 @@
+"""What the platform keeps in the data bucket, and under which keys: snapshots, first days, configurations, items.
+
+Here: keys, (de)serialisation, the order of writes that makes a crash harmless. Not here: what goes in (the domain).
+
+    snapshots/{day}/{source}.json.gz        one source on one day, its items
+    snapshots/{day}/{source}.body.gz        the bytes it sent
+    first_seen/{source}.json.gz             item -> first day; can always be learned again from the snapshots
+    client_configs/{client}.json            the last valid configuration of a client
+    ingested/{client}/{YYYY}/{MM}/{DD}/items.json      V2's place, V2's fields
+    batches/{number}-{day}.json             the cells that one dbt run replaces
+"""
+
+import gzip
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+
+import orjson
+
+from domain.client_days import ClientDay, items_key
+from domain.clients import ClientConfig
+from domain.errors import ConfigError, MissingError
+from domain.items import Item
+from domain.snapshots import Body, FirstSeen, Snapshot
+from resources.object_store import PARALLEL, ObjectStore
+
+_JSON = "application/json"
+_UNNOTED = timedelta(days=8)  # how far back to look for snapshots of a source of which nothing was noted yet
+_LONGEST_GAP = timedelta(days=400)
+
+
+class Archive:
+    """The data bucket, through any object store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @property
+    def uri(self) -> str:
+        """For people: where the archive is."""
+        return self._store.uri
+
+    # --- snapshots
+
+    def snapshot_sources(self, day: date) -> set[str]:
+        """The sources that have a snapshot of that day, good or failed: 1 LIST, nothing read."""
+        ending = ".json.gz"
+        names = (info.key.rpartition("/")[2] for info in self._store.list(f"snapshots/{day}/"))
+        return {name.removesuffix(ending) for name in names if name.endswith(ending)}
+
+    def snapshots(self, day: date, sources: Iterable[str]) -> dict[str, Snapshot]:
+        """Those sources' snapshots of that day, by source; absent ones are left out. Read side by side."""
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            found = threads.map(lambda source: self._snapshot(day, source), sources)
+        return {snapshot.source_key: snapshot for snapshot in found if snapshot}
+
+    def keep_snapshot(self, snapshot: Snapshot, body: Body | None = None, seen: FirstSeen | None = None) -> None:
+        """Keeps a snapshot with its body, then what it taught.
+
+        In this order: after a crash in between, `first_seen` learns from the kept snapshot.
+        """
+        stem = f"snapshots/{snapshot.day}/{snapshot.source_key}"
+        if body:
+            self._store.put(f"{stem}.body.gz", _packed(body.content), "application/gzip")
+        self._store.put(f"{stem}.json.gz", _packed(orjson.dumps(snapshot.record())), "application/gzip")
+        if seen is not None:
+            seen.learn(snapshot)
+            record = {"as_of": seen.as_of, "days": seen.days}
+            self._store.put(_seen_key(snapshot.source_key), _packed(orjson.dumps(record)), "application/gzip")
+
+    def body(self, snapshot: Snapshot) -> Body | None:
+        """The bytes behind a snapshot, or None where none were kept (it failed before there were any)."""
+        try:
+            stored = self._store.get(f"snapshots/{snapshot.day}/{snapshot.source_key}.body.gz")
+        except MissingError:
+            return None
+        return Body(gzip.decompress(stored.body), snapshot.url, snapshot.content_type, snapshot.fetched_at)
+
+    def first_seen(self, source: str, day: date) -> FirstSeen:
+        """What the source has shown before `day`, learning first what a crash kept from being noted."""
+        try:
+            record = orjson.loads(gzip.decompress(self._store.get(_seen_key(source)).body))
+            seen = FirstSeen(
+                date.fromisoformat(record["as_of"]), {k: date.fromisoformat(v) for k, v in record["days"].items()}
+            )
+        except MissingError:
+            seen = FirstSeen()
+        since = max(seen.as_of or day - _UNNOTED, day - _LONGEST_GAP)
+        between = [since + timedelta(days=n) for n in range(1, (day - since).days)]
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            for missed in threads.map(lambda unnoted: self._snapshot(unnoted, source), between):
+                if missed:
+                    seen.learn(missed)
+        return seen
+
+    def _snapshot(self, day: date, source: str) -> Snapshot | None:
+        try:
+            stored = self._store.get(f"snapshots/{day}/{source}.json.gz")
+        except MissingError:
+            return None
+        return Snapshot.from_record(orjson.loads(gzip.decompress(stored.body)))
+
+    # --- client configurations
+
+    def keep_config(self, config: ClientConfig, etag: str) -> None:
+        """Keeps the last valid configuration of a client, with the ETag of the file it came from."""
+        record: dict[str, Any] = {"etag": etag, **config.to_json()}
+        self._store.put(f"client_configs/{config.client_id}.json", orjson.dumps(record, option=_READABLE), _JSON)
+
+    def configs(self, clients: Iterable[str]) -> dict[str, ClientConfig]:
+        """The kept configurations of those clients; absent ones are left out. Raises ConfigError on a damaged one."""
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            found = threads.map(self._config, clients)
+        return {config.client_id: config for config in found if config}
+
+    def _config(self, client: str) -> ClientConfig | None:
+        key = f"client_configs/{client}.json"
+        try:
+            return ClientConfig.from_json(orjson.loads(self._store.get(key).body))
+        except MissingError:
+            return None
+        except ValueError as error:
+            raise ConfigError(
+                f"the kept copy is damaged: {error}.", where=key, remedy=f"Materialize client_config of {client} again."
+            ) from error
+
+    # --- items
+
+    def keep_items(self, cell: ClientDay) -> None:
+        """Writes the cell where V2's consumers read it: a bare JSON list, indented by 2, accents kept."""
+        records = [item.record() for item in cell.items]
+        self._store.put(cell.key, orjson.dumps(records, option=_READABLE), _JSON)
+
+    def items(self, client: str, day: date) -> list[Item]:
+        """What the cell holds now; nothing where it was never written. V2's own files are read too."""
+        try:
+            records: list[Mapping[str, Any]] = orjson.loads(self._store.get(items_key(client, day)).body)
+        except MissingError:
+            return []
+        return [Item.from_record(record, day) for record in records]
+
+    # --- batches
+
+    def keep_batch(self, batch_id: str, cells: Iterable[tuple[str, date]]) -> None:
+        """Keeps the cells of a batch. The first writer wins: a batch never changes."""
+        self._store.put_if_absent(_batch_key(batch_id), orjson.dumps([list(cell) for cell in cells]), _JSON)
+
+    def batch(self, batch_id: str) -> list[tuple[str, date]]:
+        """The cells of a batch. Raises MissingError where it was never kept."""
+        return [
+            (client, date.fromisoformat(day))
+            for client, day in orjson.loads(self._store.get(_batch_key(batch_id)).body)
+        ]
+
+    def last_batch_number(self) -> int:
+        """The highest number a batch was kept under (batch ids are `{number}-{day}`), 0 where there is none."""
+        names = (info.key.removeprefix("batches/") for info in self._store.list("batches/"))
+        return max((int(name.partition("-")[0]) for name in names), default=0)
+
+
+_READABLE = orjson.OPT_INDENT_2
+
+
+def _seen_key(source: str) -> str:
+    return f"first_seen/{source}.json.gz"
+
+
+def _batch_key(batch_id: str) -> str:
+    return f"batches/{batch_id}.json"
+
+
+def _packed(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=6, mtime=0)  # no time in it: the same content is the same object

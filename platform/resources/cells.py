@@ -1,0 +1,79 @@
+"""Client-day cells built from what the archive holds: configuration, snapshots, what the cell held before.
+
+Here: what joins the archive, the catalog and the domain, with no Dagster around it. Not here: the selection itself
+(domain.client_days), nor which cells are wanted (assets.client_items).
+"""
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+from domain.catalog import Catalog, Resolution
+from domain.client_days import ClientDay, build
+from domain.errors import MissingError, VigieError
+from domain.snapshots import Snapshot
+from resources.archive import Archive
+from resources.object_store import PARALLEL
+
+
+class Cells:
+    """Builds and keeps the cells of some clients; each snapshot is read once, however many clients share it."""
+
+    def __init__(self, archive: Archive, catalog: Catalog, clients: Collection[str], today: date) -> None:
+        self._archive = archive
+        self._today = today
+        self._configs = archive.configs(sorted(clients))
+        self._sources: dict[str, Resolution] = {
+            client: catalog.resolve(config.bouquets, config.extra_sources) for client, config in self._configs.items()
+        }
+
+    def build_day(self, day: date, clients: Sequence[str]) -> dict[str, ClientDay | VigieError]:
+        """The day's cell of each client, written to its items.json; or the error that it ended with.
+
+        One client's failure touches no other. Nothing is written for a day without any snapshot.
+        """
+        needed = {
+            source.source_key
+            for client in clients
+            if client in self._sources
+            for source in self._sources[client].sources
+        }
+        snapshots = self._archive.snapshots(day, sorted(needed))
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            built = threads.map(lambda client: self._build(client, day, snapshots), clients)
+        return dict(zip(clients, built, strict=True))
+
+    def _build(self, client: str, day: date, snapshots: dict[str, Snapshot]) -> ClientDay | VigieError:
+        try:
+            cell = self._cell(client, day, snapshots)
+            if cell.outcome != "no_snapshot":
+                self._archive.keep_items(cell)
+        except VigieError as error:
+            return error
+        return cell
+
+    def _cell(self, client: str, day: date, snapshots: dict[str, Snapshot]) -> ClientDay:
+        if client not in self._configs:
+            raise MissingError(
+                "the client has no valid configuration yet.",
+                where=client,
+                remedy=f"Materialize client_config of {client}; it says what is wrong with the file, if anything.",
+            )
+        sources = self._sources[client].sources
+        if not sources:
+            problems = "; ".join(str(problem) for problem in self._sources[client].problems)
+            raise MissingError(
+                f"the client's configuration leads to no source. {problems}",
+                where=client,
+                remedy="Enable a bouquet or a source in its file: docs/add-a-client.md.",
+            )
+        failed = any(snapshots[s.source_key].failed for s in sources if s.source_key in snapshots)
+        previous = self._archive.items(client, day) if failed else ()
+        cell = build(self._configs[client], sources, day, snapshots, previous)
+        if cell.outcome == "no_snapshot" and day >= self._today:
+            raise MissingError(
+                "the sources have not been fetched today.",
+                where=f"{client} {day}",
+                remedy="Materialize source_snapshots of this day first.",
+            )
+        return cell

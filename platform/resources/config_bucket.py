@@ -1,0 +1,73 @@
+"""What people configure: the client files and the source catalog, read from the config bucket.
+
+Here: which keys they have, reading many at once. Not here: what they mean (domain.clients, domain.catalog).
+"""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from domain.catalog import Catalog, read_catalog
+from domain.clients import PREFIX, ClientConfig, is_config_key, read_client
+from domain.documents import MAX_BYTES
+from domain.errors import ConfigError, MissingError
+from resources.object_store import PARALLEL, ObjectInfo, ObjectStore
+
+CATALOG_KEY = "canonical/sources/source_catalog.yaml"
+
+
+class ConfigBucket:
+    """Reads a config bucket through any object store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._listed: dict[str, ObjectInfo] = {}
+
+    def listing(self) -> dict[str, str]:
+        """Every client file, key -> ETag: 1 request per 1,000 objects, no object read. Raises where it cannot list."""
+        self._listed = {info.key: info for info in self._store.list(PREFIX) if is_config_key(info.key)}
+        return {key: info.etag for key, info in self._listed.items()}
+
+    def read(self, keys: Iterable[str]) -> dict[str, tuple[str, ClientConfig | ConfigError]]:
+        """Those files, read side by side: key -> (ETag read, configuration or its error).
+
+        A file that vanished since the listing is left out. Only a store that fails raises.
+        """
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            found = threads.map(self._read, keys)
+        return {key: (etag, outcome) for key, etag, outcome in found if outcome is not None}
+
+    def active_clients(self) -> tuple[list[ClientConfig], dict[str, ConfigError]]:
+        """The active clients, by id; and the files that cannot be read, key -> error."""
+        clients, invalid = [], {}
+        for key, (_etag, outcome) in self.read(self.listing()).items():
+            if isinstance(outcome, ConfigError):
+                invalid[key] = outcome
+            elif outcome.active:
+                clients.append(outcome)
+        return sorted(clients, key=lambda client: client.client_id), invalid
+
+    def catalog(self) -> Catalog:
+        """The source catalog. Raises ConfigError where it is absent or broken as a whole."""
+        try:
+            stored = self._store.get(CATALOG_KEY)
+        except MissingError:
+            raise ConfigError(
+                "there is no source catalog.",
+                where=f"{self._store.uri}/{CATALOG_KEY}",
+                remedy="Put it there; docs/add-a-source.md shows one.",
+            ) from None
+        return read_catalog(CATALOG_KEY, stored.body)
+
+    def _read(self, key: str) -> tuple[str, str, ClientConfig | ConfigError | None]:
+        listed = self._listed.get(key)
+        if listed and listed.size > MAX_BYTES:  # not even fetched: the listing has said enough
+            message = f"The file has {listed.size:,} bytes; the limit is {MAX_BYTES:,}."
+            return key, listed.etag, ConfigError(message, where=key, remedy="Split it.")
+        try:
+            stored = self._store.get(key)
+        except MissingError:
+            return key, "", None
+        try:
+            return key, stored.etag, read_client(key, stored.body)
+        except ConfigError as error:
+            return key, stored.etag, error

@@ -1,0 +1,148 @@
+"""The warehouse on one DuckDB file, for one machine.
+
+Here: opening the file, waiting for its lock, transactions. Not here: the tables and the statements
+(warehouse), nor dbt, which opens the same file from its own process.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from domain.errors import MissingError, RefusedError, TransientError, VigieError
+from resources.warehouse import (
+    TABLES,
+    Cell,
+    Param,
+    batch_table,
+    load_tables,
+    replace_statements,
+    request_statements,
+)
+
+_TYPES = {
+    pa.string(): "varchar",
+    pa.date32(): "date",
+    pa.int64(): "bigint",
+    pa.timestamp("us", tz="UTC"): "timestamptz",
+}
+_HOLDER = re.compile(r"held in (.+?\(PID \d+\))")
+_NAME: re.Pattern[str] = re.compile(r"@(\w+)")
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
+
+
+class DuckdbWarehouse:
+    """A DuckDB file with one writer at a time: a connection lives for one transaction, then lets go.
+
+    While another process holds the file, opening is tried again for `wait_seconds`. `models_schema` is the
+    schema that dbt builds in.
+    """
+
+    def __init__(self, path: Path, *, models_schema: str = "vigie", wait_seconds: float = 120.0) -> None:
+        self.path = path
+        self.models_schema = models_schema
+        self.wait_seconds = wait_seconds
+
+    def prepare(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._transaction() as connection:
+            for schema in ("raw", self.models_schema):
+                connection.execute(f'create schema if not exists "{schema}"')
+            for name, fields in TABLES.items():
+                connection.execute(_create_table(name, fields))
+
+    def replace_cells(self, cells: Sequence[Cell], rows: pa.Table, load_id: str) -> None:
+        cell_rows, item_rows = load_tables(cells, rows, load_id)
+        if not cells:
+            return
+        with self._transaction() as connection:
+            connection.register("incoming_cells", cell_rows)
+            connection.register("incoming_items", item_rows)
+            for statement in replace_statements(cells, cells_from="incoming_cells", items_from="incoming_items"):
+                connection.execute(statement)
+
+    def request_build(self, batch_id: str, cells: Iterable[tuple[str, date]]) -> None:
+        wanted = batch_table(batch_id, cells)
+        with self._transaction() as connection:
+            connection.register("incoming_batch", wanted)
+            for statement in request_statements(batch_id, cells_from="incoming_batch"):
+                connection.execute(statement)
+
+    def query(self, sql: str, params: Mapping[str, Param] | None = None) -> list[dict[str, Any]]:
+        if not self.path.exists():
+            raise self._missing("there is no such DuckDB file")
+        given = dict(params or {})
+        # DuckDB writes `$name` where BigQuery writes `@name`; only names that were given are touched.
+        text = _NAME.sub(lambda found: "$" + found[1] if found[1] in given else found[0], sql)
+        with self._connection(read_only=True) as connection:
+            connection.execute(f"set schema = '{self.models_schema}'")
+            rows: list[dict[str, Any]] = connection.execute(text, given).to_arrow_table().to_pylist()
+            return rows
+
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._connection(read_only=False) as connection:
+            connection.begin()
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def _connection(self, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that is closed at the end; closing one rolls back what it has not committed."""
+        connection = self._open(read_only=read_only)
+        try:
+            # A SET, not a setting of connect(): one process may not open a file under two configurations.
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
+        except duckdb.CatalogException as error:
+            raise self._missing(str(error)) from error
+        except (duckdb.TransactionException, duckdb.IOException) as error:
+            raise TransientError(str(error), where=str(self.path)) from error
+        except duckdb.Error as error:
+            raise RefusedError(str(error), where=str(self.path)) from error
+        finally:
+            connection.close()
+
+    def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        deadline = time.monotonic() + self.wait_seconds
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return duckdb.connect(self.path, read_only=read_only)
+            except duckdb.Error as error:
+                # "different configuration": this very process holds the file, in the other mode.
+                text = str(error)
+                if "lock" not in text and "different configuration" not in text:
+                    raise RefusedError(text, where=str(self.path)) from error
+                if time.monotonic() + pause > deadline:
+                    raise self._locked(text) from error
+            time.sleep(pause)
+            pause = min(pause * 1.6, _LONGEST_PAUSE)
+
+    def _locked(self, text: str) -> VigieError:
+        found = _HOLDER.search(text)
+        return TransientError(
+            f"the file is still held by {found[1] if found else 'another connection'} after {self.wait_seconds:g} s",
+            where=str(self.path),
+            remedy="Let that process finish or stop it, then run again: a DuckDB file has one writer.",
+        )
+
+    def _missing(self, text: str) -> VigieError:
+        return MissingError(
+            text, where=str(self.path), remedy="prepare() makes the raw tables, `dbt build` the models."
+        )
+
+
+def _create_table(name: str, fields: pa.Schema) -> str:
+    columns = [
+        f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}"
+        + (" check (outcome in ('ok', 'degraded'))" if field.name == "outcome" else "")
+        for field in fields
+    ]
+    return f"create table if not exists raw.{name} ({', '.join(columns)})"

@@ -1,0 +1,189 @@
+"""The client_activation sensor: the client files as they are now -> partitions and runs.
+
+Here: listing, reading what changed, turning the decision into Dagster's requests. Not here: the decision
+(domain.activation), nor the cells of a new client (sensors.chaining asks for them).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from dagster import (
+    AddDynamicPartitionsRequest,
+    AssetCheckEvaluation,
+    AssetKey,
+    DagsterEventType,
+    DagsterInstance,
+    DefaultSensorStatus,
+    DeleteDynamicPartitionsRequest,
+    DynamicPartitionsDefinition,
+    RunRequest,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from assets.checks import catalog_valid, evaluation, files_valid
+from assets.client_configs import CLIENT_CONFIG, ETAG_TAG
+from domain.activation import Cursor, Decision, decide, to_read
+from domain.catalog import Catalog
+from domain.clients import ClientConfig, client_id_of
+from domain.errors import ConfigError
+from domain.ranges import ranges
+from jobs import Stages
+from partitions import CLIENTS, Partitions, range_tags, today
+from resources.archive import Archive
+from resources.config_bucket import ConfigBucket
+from resources.object_store import ObjectStoreResource
+
+
+def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: int) -> SensorDefinition:
+    """The sensor, looking every `seconds`. If the listing itself fails, the tick fails: nothing is decided blindly."""
+
+    @sensor(
+        name="client_activation",
+        jobs=[stages.configs.job, stages.sources.job],
+        minimum_interval_seconds=seconds,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Picks up client files as they are added, changed, switched off or removed.",
+    )
+    def client_activation(
+        context: SensorEvaluationContext, config_store: ObjectStoreResource, data_store: ObjectStoreResource
+    ) -> SensorResult | SkipReason:
+        instance, bucket = context.instance, ConfigBucket(config_store.store())
+        listing, cursor = bucket.listing(), Cursor.load(context.cursor)
+        present = instance.get_dynamic_partitions(CLIENTS)
+        read = bucket.read(to_read(listing, cursor, present))
+        built = _built(instance) if read else {}
+        decision = decide(listing, cursor, read, present, built)
+        events: list[AssetCheckEvaluation] = []
+        if decision.newly_invalid:
+            events.append(evaluation(files_valid(_all_invalid(bucket, decision))))
+        activated, requests = decision.activated, list[RunRequest]()
+        if activated:
+            catalog = _catalog(bucket)
+            if isinstance(catalog, ConfigError):
+                context.log.error(f"{', '.join(activated)} cannot be activated: {catalog}")
+                events.append(evaluation(catalog_valid(catalog)))
+                activated = ()
+            else:
+                configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in activated]
+                requests += _snapshot_request(partitions, stages, Archive(data_store.store()), catalog, configs)
+        gone = {*decision.deactivated, *decision.removed}
+        order = [client for client in present if client not in gone] + list(activated)
+        requests += _config_requests(instance, stages, order, {*activated, *decision.changed}, listing)
+        _say(context, decision, activated)
+        if not (requests or gone or events):
+            context.update_cursor(decision.cursor.dump())
+            return SkipReason(f"{len(listing)} client files, {len(present)} active; nothing to do.")
+        return SensorResult(
+            run_requests=requests,
+            dynamic_partitions_requests=_partition_requests(partitions.clients, activated, sorted(gone)),
+            asset_events=events,
+            cursor=decision.cursor.dump(),
+        )
+
+    return client_activation
+
+
+def _catalog(bucket: ConfigBucket) -> Catalog | ConfigError:
+    try:
+        return bucket.catalog()
+    except ConfigError as error:
+        return error
+
+
+def _built(instance: DagsterInstance) -> Mapping[str, str]:
+    """Client -> the ETag of the file from which its configuration was last materialized: one query."""
+    tags = instance.event_log_storage.get_latest_tags_by_partition(
+        AssetKey(CLIENT_CONFIG), DagsterEventType.ASSET_MATERIALIZATION, [ETAG_TAG]
+    )
+    return {client: found[ETAG_TAG] for client, found in tags.items() if ETAG_TAG in found}
+
+
+def _all_invalid(bucket: ConfigBucket, decision: Decision) -> dict[str, ConfigError]:
+    """Every unreadable file, those read at an earlier look included: the check names them all."""
+    earlier = bucket.read(key for key in decision.cursor.unreadable() if key not in decision.invalid)
+    errors = dict(decision.invalid)
+    errors.update({key: outcome for key, (_etag, outcome) in earlier.items() if isinstance(outcome, ConfigError)})
+    return dict(sorted(errors.items()))
+
+
+def _snapshot_request(
+    partitions: Partitions, stages: Stages, archive: Archive, catalog: Catalog, configs: Sequence[ClientConfig]
+) -> list[RunRequest]:
+    """One run of today's snapshots where a new client needs a source that nobody has fetched today."""
+    day = today()
+    needed = {
+        source.source_key
+        for config in configs
+        for source in catalog.resolve(config.bouquets, config.extra_sources).sources
+    }
+    missing = sorted(needed - archive.snapshot_sources(day))
+    if not missing or day < partitions.first_day:
+        return []
+    return [
+        RunRequest(
+            run_key=f"snapshots-{day}-{_short(missing)}",
+            job_name=stages.sources.job.name,
+            partition_key=day.isoformat(),
+        )
+    ]
+
+
+def _config_requests(
+    instance: DagsterInstance, stages: Stages, order: Sequence[str], clients: set[str], listing: Mapping[str, str]
+) -> list[RunRequest]:
+    """One run per range of clients whose configuration is to be read; clients added together are one range."""
+    if not clients:
+        return []
+    # The last materialization is part of the run key: the same content may come back and must run again, while a
+    # second look before the run ends (a lost cursor) asks with the same key and is not run twice.
+    last = instance.event_log_storage.get_latest_storage_id_by_partition(
+        AssetKey(CLIENT_CONFIG), DagsterEventType.ASSET_MATERIALIZATION
+    )
+    etags = {client_id_of(key): etag for key, etag in listing.items() if _is_of(key, clients)}
+    requests = []
+    for span in ranges(clients, order):
+        batch = order[order.index(span.first) : order.index(span.last) + 1]
+        marks = [f"{client}:{etags.get(client, '')}:{last.get(client, 0)}" for client in batch]
+        requests.append(
+            RunRequest(run_key=f"configs-{_short(marks)}", job_name=stages.configs.job.name, tags=range_tags(span))
+        )
+    return requests
+
+
+def _is_of(key: str, clients: set[str]) -> bool:
+    try:
+        return client_id_of(key) in clients
+    except ConfigError:
+        return False
+
+
+def _partition_requests(
+    clients: DynamicPartitionsDefinition, added: Sequence[str], gone: Sequence[str]
+) -> list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest]:
+    requests: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
+    if gone:
+        requests.append(clients.build_delete_request(gone))
+    if added:
+        requests.append(clients.build_add_request(added))
+    return requests
+
+
+def _say(context: SensorEvaluationContext, decision: Decision, activated: Sequence[str]) -> None:
+    for what, clients in (
+        ("activated", activated),
+        ("changed", decision.changed),
+        ("switched off", decision.deactivated),
+        ("removed", decision.removed),
+    ):
+        if clients:
+            context.log.info(f"{what}: {', '.join(clients)}")
+    for error in decision.invalid.values():
+        context.log.warning(str(error))
+
+
+def _short(parts: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
