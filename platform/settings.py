@@ -22,6 +22,7 @@ from domain.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TARGETS = Path(__file__).resolve().parent / "targets"
+OWN_TARGETS = PROJECT_ROOT / ".vigie" / "targets"  # this checkout's own, never committed: the demo's is there
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -170,6 +171,7 @@ class Settings(_Frozen):
 
     target: str
     home: Path
+    dagster_home: Path | None = None
     project_root: Path
     first_day: date
     history_days: Annotated[int, Field(ge=1, le=366)] = 30
@@ -195,7 +197,7 @@ class Environment(BaseSettings):
 
     target: str = "dev"
     home: Path | None = None
-    targets_dir: Path | None = None
+    targets_dir: Path = OWN_TARGETS
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -229,10 +231,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ) from None
 
 
-def target_names(extra: Path | None = None) -> list[str]:
-    """The targets there are: one file each."""
-    folders = [TARGETS, *([extra] if extra else [])]
-    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+def target_names(own: Path = OWN_TARGETS) -> list[str]:
+    """The targets there are: one file each, the project's and this checkout's own."""
+    return sorted({path.stem for folder in (TARGETS, own) for path in folder.glob("*.yaml")})
 
 
 def _process_environment() -> dict[str, str]:
@@ -261,7 +262,7 @@ def exported(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _target_file(chosen: Environment) -> Path:
-    for folder in filter(None, (chosen.targets_dir, TARGETS)):
+    for folder in (TARGETS, chosen.targets_dir):
         path = folder / f"{chosen.target}.yaml"
         if re.fullmatch(r"[a-z][a-z0-9_-]*", chosen.target) and path.is_file():
             return path

@@ -21,7 +21,7 @@ from resources.config_bucket import ConfigBucket
 from resources.object_store import ObjectStoreResource
 
 CLIENT_CONFIG = "client_config"
-ETAG_TAG = "vigie/etag"
+ETAG_TAG = "dagster/data_version"  # the ETag of the file is the version of the data
 
 
 def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:

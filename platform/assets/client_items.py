@@ -17,7 +17,6 @@ from dagster import (
     AssetSpec,
     BackfillPolicy,
     MetadataValue,
-    MultiToSingleDimensionPartitionMapping,
     multi_asset,
 )
 
@@ -55,8 +54,8 @@ def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 skippable=True,
                 partitions_def=partitions.client_days,
                 deps=[
-                    AssetDep(CLIENT_CONFIG, partition_mapping=MultiToSingleDimensionPartitionMapping("client")),
-                    AssetDep(SOURCE_SNAPSHOTS, partition_mapping=MultiToSingleDimensionPartitionMapping("day")),
+                    AssetDep(CLIENT_CONFIG),
+                    AssetDep(SOURCE_SNAPSHOTS),
                 ],
             )
         ],

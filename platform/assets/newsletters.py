@@ -18,7 +18,6 @@ from dagster import (
     AssetSpec,
     BackfillPolicy,
     MetadataValue,
-    MultiToSingleDimensionPartitionMapping,
     multi_asset,
 )
 
@@ -52,9 +51,9 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 skippable=True,
                 partitions_def=partitions.client_weeks,
                 deps=[
-                    # Dagster has no mapping from days to one dimension of client x week; the sensor knows the exact days.
+                    # Dagster maps no days to one dimension of client x week; the sensor knows the exact days.
                     AssetDep(LAST_MODEL, partition_mapping=AllPartitionMapping()),
-                    AssetDep(CLIENT_CONFIG, partition_mapping=MultiToSingleDimensionPartitionMapping("client")),
+                    AssetDep(CLIENT_CONFIG),
                 ],
             )
         ],

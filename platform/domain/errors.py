@@ -36,9 +36,7 @@ class PermanentError(VigieError):
 class TransientError(VigieError):
     """Trying again later may work; `retry_after` is in seconds where the other side named it."""
 
-    def __init__(
-        self, message: str, *, where: str = "", remedy: str = "", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, where: str = "", remedy: str = "", retry_after: float | None = None) -> None:
         super().__init__(message, where=where, remedy=remedy)
         self.retry_after = retry_after
 

@@ -24,12 +24,15 @@ from local.demo_content import Answer
 class DemoSite:
     """The site of one `today`, from `with` on; `today` may be set later, to let days pass.
 
+    `as_of`, where it is set, is the earlier day as which the site shows itself.
+
     Addresses of stories hold the port, and identity comes from addresses: where items are kept from one start
     to the next, give a fixed `port`. Paths added to `down` answer 503 until they are removed.
     """
 
     def __init__(self, today: date, port: int = 0, host: str = "127.0.0.1") -> None:
         self.today = today
+        self.as_of: date | None = None
         self.requests: Counter[str] = Counter()
         self.down: set[str] = set()
         self._address = (host, port)
@@ -45,8 +48,8 @@ class DemoSite:
         return f"http://{self._address[0]}:{self._server.server_port}"
 
     def answer(self, path: str, as_of: date | None = None) -> Answer:
-        """What the path showed on `as_of` (today, if None), 503 and 404 included; nothing is counted."""
-        return demo_content.answer(path, self.today, as_of or self.today, self.base_url)
+        """What the path showed on `as_of`, 503 and 404 included; nothing is counted."""
+        return demo_content.answer(path, self.today, as_of or self.as_of or self.today, self.base_url)
 
     def body(self, path: str, as_of: date | None = None) -> bytes:
         """The bytes of `answer`."""

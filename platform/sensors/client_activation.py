@@ -166,9 +166,9 @@ def _partition_requests(
 ) -> list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest]:
     requests: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
     if gone:
-        requests.append(clients.build_delete_request(gone))
+        requests.append(clients.build_delete_request(list(gone)))
     if added:
-        requests.append(clients.build_add_request(added))
+        requests.append(clients.build_add_request(list(added)))
     return requests
 
 

@@ -1,0 +1,194 @@
+"""`vigie`: the command line, a thin face on the domain, the resources and the local instance.
+
+Here: arguments, what is printed, exit codes (0 good, 1 something is wrong, 2 wrong usage). Not here: any logic.
+Imports of the heavy parts are inside the commands, so that `--help` answers at once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from domain.errors import VigieError
+
+app = typer.Typer(
+    name="vigie",
+    help="Cloud accounts, client items and dbt models as partitioned assets in one Dagster graph.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_show_locals=False,
+)
+clients = typer.Typer(help="Client files: what they say, and whether they can be read.", no_args_is_help=True)
+catalog = typer.Typer(help="The source catalog.", no_args_is_help=True)
+target = typer.Typer(help="Targets: which store, database and warehouse this process works on.", no_args_is_help=True)
+app.add_typer(clients, name="clients")
+app.add_typer(catalog, name="catalog")
+app.add_typer(target, name="target")
+
+out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def errors_in_words() -> Iterator[None]:
+    """An error raised on purpose is printed, not thrown at people."""
+    try:
+        yield
+    except VigieError as error:
+        err.print(str(error), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+@clients.command("check")
+def clients_check(
+    files: Annotated[list[Path], typer.Argument(help="Client files, named after their ids.", metavar="FILE...")],
+) -> None:
+    """Say what is wrong with client files, as the sensor would: file, line, remedy."""
+    from domain.clients import PREFIX, ClientConfigError, read_client
+    from domain.errors import ConfigError
+
+    wrong = 0
+    for path in files:
+        try:
+            config = read_client(f"{PREFIX}{path.name}", path.read_bytes())
+        except ClientConfigError as error:
+            wrong += 1
+            for problem in error.problems:
+                out.print(str(problem), markup=False)
+        except ConfigError as error:
+            wrong += 1
+            out.print(f"error: {error}", markup=False)
+        except OSError as error:
+            wrong += 1
+            out.print(f"error: {path}: {error.strerror}. Check the path.", markup=False)
+        else:
+            for problem in config.warnings:
+                out.print(str(problem), markup=False)
+            state = "active" if config.active else "inactive"
+            out.print(f"{path.name}: good, {state}, {len(config.warnings)} warnings", markup=False)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@clients.command("list")
+def clients_list() -> None:
+    """List the client files of the target's config bucket: active, inactive, invalid."""
+    from domain.clients import ClientConfig
+    from resources.config_bucket import ConfigBucket
+    from resources.object_store import open_store
+    from settings import load_settings
+
+    with errors_in_words():
+        store = open_store(load_settings().stores.config)
+        bucket = ConfigBucket(store)
+        read = bucket.read(bucket.listing())
+    table = Table("file", "state", "sources asked for", "remark", title=store.uri)
+    for key, (_etag, config) in sorted(read.items()):
+        if isinstance(config, ClientConfig):
+            asked = ", ".join((*config.bouquets, *config.extra_sources))
+            table.add_row(key, "active" if config.active else "inactive", asked, "; ".join(map(str, config.warnings)))
+        else:
+            table.add_row(key, "invalid", "", str(config))
+    out.print(table)
+
+
+@catalog.command("check")
+def catalog_check(
+    file: Annotated[Path | None, typer.Argument(help="Default: the target's catalog.", metavar="[FILE]")] = None,
+) -> None:
+    """Say what is wrong or odd in a source catalog."""
+    from domain.catalog import read_catalog
+    from domain.errors import ConfigError
+    from resources.config_bucket import ConfigBucket
+    from resources.object_store import open_store
+    from settings import load_settings
+
+    with errors_in_words():
+        if file:
+            try:
+                found = read_catalog(file.name, file.read_bytes())
+            except OSError as error:
+                raise ConfigError(f"{error.strerror}.", where=str(file), remedy="Check the path.") from None
+        else:
+            found = ConfigBucket(open_store(load_settings().stores.config)).catalog()
+    for problem in found.problems:
+        out.print(str(problem), markup=False)
+    out.print(f"{len(found.sources)} sources, {len(found.bouquets)} bouquets, {len(found.problems)} remarks")
+    if any(problem.severity == "error" for problem in found.problems):
+        raise typer.Exit(1)
+
+
+@target.command("check")
+def target_check() -> None:
+    """Show the answers of the target that VIGIE_TARGET names, or what it lacks."""
+    from settings import load_settings
+
+    with errors_in_words():
+        settings = load_settings()
+    table = Table("question", "answer", title=f"target {settings.target}")
+    for question, answer in settings.model_dump(mode="json").items():
+        table.add_row(question, ", ".join(_flat(answer)))
+    out.print(table)
+
+
+def _flat(answer: object, name: str = "") -> list[str]:
+    """`{a: {b: 1}}` as `a.b=1`. Settings hold references to secrets, never secrets."""
+    if isinstance(answer, dict):
+        return [line for key, value in answer.items() for line in _flat(value, f"{name}.{key}" if name else key)]
+    return [f"{name}={answer}" if name else str(answer)]
+
+
+@target.command("list")
+def target_list() -> None:
+    """List the targets there are: the files in platform/targets/ and in .vigie/targets/."""
+    from settings import target_names
+
+    for name in target_names():
+        out.print(name)
+
+
+@app.command()
+def prepare() -> None:
+    """Make the target's folders, its Dagster instance with its pools, and the dbt manifest ready."""
+    from local.instance import prepare as make_ready
+    from settings import load_settings
+
+    with errors_in_words():
+        settings = load_settings()
+        home = make_ready(settings)
+    out.print(f"target {settings.target} is ready; its Dagster instance is {home}", markup=False)
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
+    host: Annotated[str, typer.Option(help="The address of the Dagster UI.")] = "127.0.0.1",
+) -> None:
+    """Start the Dagster UI and daemon on the target, and the example site that its first clients may follow."""
+    from local.dev import run
+    from settings import load_settings
+
+    with errors_in_words():
+        raise typer.Exit(run(load_settings(), host, port, out))
+
+
+@app.command()
+def demo() -> None:
+    """Run the whole client half on a site of its own, offline, and show what came of it."""
+    from local.demo import run
+
+    with errors_in_words():
+        raise typer.Exit(run(out))
+
+
+def main() -> None:
+    """The entry point of the `vigie` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

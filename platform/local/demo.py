@@ -1,0 +1,128 @@
+"""`vigie demo`: the client half of the platform on a site of its own, offline, through Dagster's own daemon.
+
+Here: setting the stage, waiting for the graph to come to rest, showing progress and the result. Not here: any step of
+the work; sensors and runs do all of it, as they would anywhere.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+from rich.console import Console
+from rich.table import Table
+
+from assets.sources import SOURCE_SNAPSHOTS
+from domain.errors import PermanentError
+from domain.ranges import Range
+from local.demo_content import SOURCES
+from local.demo_site import DemoSite
+from local.examples import archive_earlier_days, write_examples
+from local.instance import dagster_home, prepare, start, stop
+from local.summary import summarise
+from local.watch import Watch
+from partitions import range_tags, today
+from resources.archive import Archive
+from resources.object_store import open_store
+from settings import OWN_TARGETS, TARGETS, Settings, exported, load_settings
+
+TARGET = "demo"
+_DAYS = 7  # today and the six days before it
+_PORT = 8873  # fixed: the site's addresses are the items' identity from one demo to the next
+
+
+def run(out: Console) -> int:
+    """Runs the demo; 0 where everything that should succeed did."""
+    started = time.monotonic()
+    settings, epoch = _set_up()
+    with _site(epoch) as site:
+        config, archive = open_store(settings.stores.config), Archive(open_store(settings.stores.data))
+        write_examples(config, site.base_url, "clients")
+        archive_earlier_days(site, config, archive, settings.first_day, epoch)
+        out.print(f"a site with {len(SOURCES)} sources is up at {site.base_url}, its last six days are archived")
+        site.requests.clear()
+        log = settings.home / "daemon.log"
+        out.print(f"starting Dagster's daemon (its log: {_short(log)})")
+        daemon = start(settings, "dagster-daemon", "run", log=log)
+        try:
+            with DagsterInstance.from_config(str(dagster_home(settings))) as instance:
+                _ask_for_the_day(settings, instance)
+                launched = Watch(instance, daemon, log, out).until_at_rest()
+                summary = summarise(settings, instance, site.requests.total(), launched)
+        finally:
+            stop(daemon)
+    summary["seconds"] = round(time.monotonic() - started, 1)
+    path = settings.home / "summary.json"
+    path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
+    _show(out, settings, summary, path)
+    return 1 if any(run.status != DagsterRunStatus.SUCCESS for run in launched) else 0
+
+
+def _set_up() -> tuple[Settings, date]:
+    """The demo's own target, written at the first demo; and the day of that."""
+    path = OWN_TARGETS / f"{TARGET}.yaml"
+    if not path.is_file():
+        epoch = today()
+        document = yaml.safe_load((TARGETS / "dev.yaml").read_text(encoding="utf-8"))
+        document |= {"first_day": epoch - timedelta(days=_DAYS - 1), "history_days": 366}
+        document["fetch"] = {"host_interval": 0.02, "per_host": 4, "attempts": 2}
+        document["schedule"]["sensor_seconds"] = 2
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            f"# The demo's own target. Remove it and .vigie/demo to start anew.\n{yaml.safe_dump(document)}"
+        )
+    with exported({"VIGIE_TARGET": TARGET}):
+        settings = load_settings()
+    settings = settings.model_copy(update={"dagster_home": None})  # the demo's instance is its own, always
+    prepare(settings)
+    return settings, settings.first_day + timedelta(days=_DAYS - 1)
+
+
+@contextmanager
+def _site(epoch: date) -> Iterator[DemoSite]:
+    """The site as it was on the first demo's day: the same addresses, the same stories ever after."""
+    try:
+        with DemoSite(epoch, _PORT) as site:
+            yield site
+    except OSError as error:
+        raise PermanentError(
+            f"the port cannot be used ({error.strerror}).",
+            where=f"127.0.0.1:{_PORT}",
+            remedy="End what holds it (another demo?), then run the demo again.",
+        ) from None
+
+
+def _ask_for_the_day(settings: Settings, instance: DagsterInstance) -> None:
+    """Asks for the archived days as one range, as a person would in the UI, where they are not in the graph yet."""
+    known = instance.get_materialized_partitions(AssetKey(SOURCE_SNAPSHOTS))
+    last = today() - timedelta(days=1)
+    if settings.first_day.isoformat() in known:
+        return
+    tags = range_tags(Range(settings.first_day.isoformat(), last.isoformat()))
+    asked = start(settings, "dagster", "job", "launch", "-j", "fetch_sources", "--tags", orjson.dumps(tags).decode())
+    asked.wait()
+
+
+def _show(out: Console, settings: Settings, summary: dict[str, Any], path: Path) -> None:
+    table = Table("what", "figure", title="what came of it")
+    for name, figure in summary.items():
+        if isinstance(figure, dict):
+            figure = "\n".join(f"{key}: {value}" for key, value in figure.items())
+        elif isinstance(figure, list):
+            figure = "\n".join(map(str, figure)) or "none"
+        table.add_row(name.replace("_", " "), str(figure))
+    out.print(table)
+    out.print("open:")
+    for page in summary["pages_to_open"]:
+        out.print(f"  {page}")
+    out.print(f"  {_short(path)}")
+    out.print(f"the same in the Dagster UI: make dev VIGIE_TARGET={TARGET}")
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

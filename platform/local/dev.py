@@ -1,0 +1,54 @@
+"""`vigie dev`: the Dagster UI and daemon on a target, with something to work on where the target is this machine.
+
+Here: starting and ending them together. Not here: what they run.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from local.demo_site import DemoSite
+from local.examples import write_examples
+from local.instance import prepare, start, stop
+from resources.object_store import open_store
+from settings import DirectoryLocation, Settings
+
+_PORT = 8872  # of the example site; fixed, because addresses are the items' identity
+
+
+def run(settings: Settings, host: str, port: int, out: Console) -> int:
+    """Runs until interrupted; the exit code of `dagster dev`."""
+    prepare(settings)
+    with _examples(settings, out):
+        out.print(f"the Dagster UI will be at http://{host}:{port} (Ctrl-C ends it)")
+        process = start(settings, "dagster", "dev", "-h", host, "-p", str(port))
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return 0
+        finally:
+            stop(process)
+
+
+@contextmanager
+def _examples(settings: Settings, out: Console) -> Iterator[None]:
+    """On a target in folders: example clients and the site that they follow. Elsewhere nothing."""
+    location = settings.stores.config
+    if not isinstance(location, DirectoryLocation) or settings.target != "dev":
+        yield
+        return
+    try:
+        site = DemoSite(datetime.now(UTC).date(), _PORT).__enter__()
+    except OSError as error:
+        out.print(f"the example site is not started: port {_PORT}: {error.strerror}")
+        yield
+        return
+    try:
+        write_examples(open_store(location), site.base_url, "examples")
+        out.print(f"client files go to   {location.path}/clients/")
+        out.print(f"examples to copy are {location.path}/examples/, their sources at {site.base_url}")
+        yield
+    finally:
+        site.__exit__()
