@@ -1,7 +1,7 @@
-"""Objects under keys: the config bucket, the data bucket, the newsletters bucket; in a folder or in S3.
+"""Objects under keys: the config bucket, the data bucket, the newsletters bucket.
 
-Here: the small interface both obey (list with ETags, get, atomic put, put-if-absent) and both implementations.
-Not here: what the keys mean (the domain and the assets know) nor which location is used (settings).
+Here: the small interface that every store obeys (list with ETags, get, atomic put, put-if-absent), the one in a folder,
+and the choice between them. Not here: S3 (s3_store), what the keys mean (the archive and the config bucket know).
 """
 
 import hashlib
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
 from dagster import ConfigurableResource
-from dagster_aws.s3 import S3Resource
 from pydantic import PrivateAttr
 
 from domain.errors import MissingError, PermanentError, RefusedError, TransientError, VigieError
@@ -152,80 +150,6 @@ class DirectoryStore:
         return self._root.joinpath(*checked_key(key).split("/"))
 
 
-class S3Store:
-    """A bucket, or the part of one below `prefix`. One client for all threads, its connections pooled."""
-
-    def __init__(self, client: Any, bucket: str, prefix: str = "") -> None:
-        self._client = client
-        self._bucket = bucket
-        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-
-    @property
-    def uri(self) -> str:
-        """s3://bucket/prefix"""
-        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """See ObjectStore: one request per 1,000 objects."""
-        pages = self._client.get_paginator("list_objects_v2")
-        try:
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
-                for found in page.get("Contents", ()):
-                    key = found["Key"].removeprefix(self._prefix)
-                    yield ObjectInfo(key, found["ETag"].strip('"'), found["Size"])
-        except (ClientError, BotoCoreError) as error:
-            raise self._in_words(error, prefix) from error
-
-    def get(self, key: str) -> StoredObject:
-        """See ObjectStore."""
-        try:
-            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + checked_key(key))
-            return StoredObject(found["Body"].read(), found["ETag"].strip('"'))
-        except (ClientError, BotoCoreError) as error:
-            raise self._in_words(error, key) from error
-
-    def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
-        """See ObjectStore: an S3 put is atomic by itself."""
-        self._put(key, body, ContentType=content_type)
-
-    def put_if_absent(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
-        """See ObjectStore."""
-        try:
-            self._put(key, body, ContentType=content_type, IfNoneMatch="*")
-        except _TakenError:
-            return False
-        return True
-
-    def _put(self, key: str, body: bytes, **more: str) -> None:
-        try:
-            self._client.put_object(Bucket=self._bucket, Key=self._prefix + checked_key(key), Body=body, **more)
-        except (ClientError, BotoCoreError) as error:
-            raise self._in_words(error, key) from error
-
-    def _in_words(self, error: ClientError | BotoCoreError, key: str) -> VigieError:
-        where = f"s3://{self._bucket}/{self._prefix}{key}"
-        if not isinstance(error, ClientError):  # no answer at all: DNS, connection, credentials
-            if type(error).__name__ in ("NoCredentialsError", "PartialCredentialsError"):
-                return RefusedError("there are no AWS credentials.", where=where, remedy="Run: aws configure")
-            return TransientError(f"S3 gave no answer: {error}", where=where)
-        code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if code == "NoSuchKey":
-            return MissingError("there is no such object.", where=where)
-        if code == "NoSuchBucket":
-            return RefusedError("there is no such bucket.", where=where, remedy="Check the target: vigie target check")
-        if code in ("PreconditionFailed", "ConditionalRequestConflict"):
-            return _TakenError("something is there already.", where=where)
-        if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling"):
-            return TransientError(f"S3 answered {status} {code}.", where=where)
-        return RefusedError(
-            f"S3 answered {status} {code}.", where=where, remedy="Check the bucket's policy and the credentials."
-        )
-
-
-class _TakenError(RefusedError):
-    """A conditional put found something; `put_if_absent` turns it into False."""
-
-
 class ObjectStoreResource(ConfigurableResource[ObjectStore]):
     """The thin face of a store in Dagster: where it is, visible in the UI; `store()` opens it once per process."""
 
@@ -258,8 +182,10 @@ class ObjectStoreResource(ConfigurableResource[ObjectStore]):
             if self.kind == "directory":
                 self._opened = DirectoryStore(Path(self.path))
             else:
-                s3 = S3Resource(region_name=self.region, endpoint_url=self.endpoint_url)
-                self._opened = S3Store(s3.get_client(), self.bucket, self.prefix)
+                # Imported here: AWS's packages cost every process a second, and only some targets use them.
+                from resources.s3_store import open_bucket
+
+                self._opened = open_bucket(self.bucket, self.prefix, self.region, self.endpoint_url)
         opened: ObjectStore = self._opened
         return opened
 

@@ -1,0 +1,61 @@
+# The front door. Every target sets up what it needs; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test check bench clean lock
+
+export VIGIE_TARGET ?= dev
+# Where Dagster keeps runs, partitions and cursors: a folder that lasts, one per target.
+export DAGSTER_HOME ?= $(CURDIR)/.vigie/$(VIGIE_TARGET)/dagster
+# Dagster starts many processes: compiled modules make each start three times as fast.
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 3000
+ARGS ?=
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## install everything into .venv from requirements.lock
+
+# uv where it is on the PATH, else brought into .venv.
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
+		{ echo "Vigie needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@uv=$$(command -v uv || true); \
+	if [ -z "$$uv" ]; then $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && uv=$(BIN)/uv; fi; \
+	echo "installing into .venv"; \
+	$$uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	$$uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+demo: setup ## run the main job offline on a site of its own, and show the result
+	@$(BIN)/vigie demo
+
+dev: setup ## start the Dagster UI and daemon (VIGIE_TARGET=dev, PORT=3000)
+	@$(BIN)/vigie dev --port $(PORT)
+
+test: setup ## run the tests (ARGS="-k word" chooses)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## format, lint, types, direction of imports, definitions
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/vigie prepare
+	@$(BIN)/dagster definitions validate -w workspace.yaml
+
+bench: setup ## run a benchmark: make bench NAME=overhead
+	@test -n "$(NAME)" || { echo "which one? make bench NAME=$$(ls benchmarks | sed -n 's/\.py$$//p' | paste -sd'|')"; exit 2; }
+	@$(BIN)/python benchmarks/$(NAME).py
+
+lock: setup ## resolve pyproject.toml anew into requirements.lock
+	@$$(command -v uv || echo $(BIN)/uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+
+clean: ## remove .venv, .vigie and everything built (asks nothing)
+	@rm -rf .venv .vigie .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis \
+		dbt_project/target dbt_project/logs
