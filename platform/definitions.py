@@ -35,7 +35,7 @@ def build_definitions(settings: Settings) -> Definitions:
         configs=Stage.of("read_client_configs", "Reads the files of a range of clients.", configs),
         sources=Stage.of("fetch_sources", "Fetches every source of the day, once for all clients.", sources),
         items=Stage.of("build_client_items", "Builds a rectangle of client-day cells.", items),
-        warehouse=Stage.of("build_warehouse", "Runs dbt for one batch of cells.", [models]),
+        warehouse=Stage.of("build_warehouse", "Runs dbt for one batch of cells.", [models], checks=True),
         newsletters=Stage.of("write_newsletters", "Writes the pages of a rectangle of client weeks.", newsletters),
     )
     return Definitions(

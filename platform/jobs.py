@@ -34,9 +34,12 @@ class Stage:
     assets: frozenset[AssetKey]
 
     @classmethod
-    def of(cls, name: str, description: str, assets: Sequence[AssetsDefinition]) -> "Stage":
+    def of(cls, name: str, description: str, assets: Sequence[AssetsDefinition], *, checks: bool = False) -> "Stage":
         """The stage that materializes these assets."""
-        job = define_asset_job(name, selection=AssetSelection.assets(*assets), description=description)
+        # Checks on what people configure are reported by the assets and sensors themselves; dbt's tests belong to dbt.
+        selection: AssetSelection = AssetSelection.assets(*assets)
+        selection = selection if checks else selection.without_checks()
+        job = define_asset_job(name, selection=selection, description=description)
         return cls(job, frozenset(key for asset in assets for key in asset.keys))
 
     def under_way(self, instance: DagsterInstance) -> bool:

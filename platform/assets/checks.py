@@ -16,15 +16,11 @@ from dagster import (
     asset_check,
 )
 
-from assets.client_configs import CLIENT_CONFIG
-from assets.sources import SOURCE_SNAPSHOTS
+from assets.names import CATALOG_VALID, CLIENT_CONFIG, FILES_VALID, SOURCE_SNAPSHOTS
 from domain.catalog import Catalog
 from domain.errors import ConfigError
 from resources.config_bucket import ConfigBucket
 from resources.object_store import ObjectStoreResource
-
-FILES_VALID = "client_files_valid"
-CATALOG_VALID = "source_catalog_valid"
 
 
 def config_checks() -> list[AssetChecksDefinition]:

@@ -3,8 +3,11 @@
 Here: reading the client's file and keeping it. Not here: who is active (sensors.client_activation).
 """
 
+from collections.abc import Iterator
+
 from dagster import (
     AssetExecutionContext,
+    AssetMaterialization,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -12,6 +15,7 @@ from dagster import (
     multi_asset,
 )
 
+from assets.names import CLIENT_CONFIG, ETAG_TAG
 from assets.outcomes import Outcomes
 from domain.clients import PREFIX, ClientConfig
 from domain.errors import MissingError
@@ -19,9 +23,6 @@ from partitions import Partitions
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
 from resources.object_store import ObjectStoreResource
-
-CLIENT_CONFIG = "client_config"
-ETAG_TAG = "dagster/data_version"  # the ETag of the file is the version of the data
 
 
 def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:
@@ -43,7 +44,7 @@ def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:
     )
     def client_config(
         context: AssetExecutionContext, config_store: ObjectStoreResource, data_store: ObjectStoreResource
-    ) -> None:
+    ) -> Iterator[AssetMaterialization]:
         bucket, archive = ConfigBucket(config_store.store()), Archive(data_store.store())
         outcomes = Outcomes(context, CLIENT_CONFIG)
         keys = {f"{PREFIX}{client}.yaml": client for client in outcomes.pending()}
@@ -54,7 +55,7 @@ def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 outcomes.fail(client, outcome)
                 continue
             archive.keep_config(outcome, etag)
-            outcomes.record(client, _metadata(outcome), tags={ETAG_TAG: etag})
+            yield outcomes.record(client, _metadata(outcome), tags={ETAG_TAG: etag})
         outcomes.close()
 
     return [client_config]

@@ -5,7 +5,7 @@ cell (resources.cells), nor when cells are due (sensors.chaining).
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Literal
@@ -13,6 +13,7 @@ from typing import Literal
 from dagster import (
     AssetDep,
     AssetExecutionContext,
+    AssetMaterialization,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -20,9 +21,8 @@ from dagster import (
     multi_asset,
 )
 
-from assets.client_configs import CLIENT_CONFIG
+from assets.names import CLIENT_CONFIG, CLIENT_ITEMS, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
-from assets.sources import SOURCE_SNAPSHOTS
 from domain.client_days import ClientDay
 from domain.errors import VigieError
 from partitions import Partitions, client_day, split, today
@@ -33,7 +33,6 @@ from resources.object_store import ObjectStoreResource
 from resources.warehouse import Cell, Warehouse, items_table
 from resources.warehouse_resource import WarehouseResource
 
-CLIENT_ITEMS = "client_items"
 _AT_ONCE = 200  # cells in one warehouse transaction: what a killed run may have to do again
 _PLOT_DAYS = 14
 
@@ -67,7 +66,7 @@ def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
         config_store: ObjectStoreResource,
         data_store: ObjectStoreResource,
         warehouse: WarehouseResource,
-    ) -> None:
+    ) -> Iterator[AssetMaterialization]:
         outcomes = Outcomes(context, CLIENT_ITEMS)
         wanted = sorted((day, client) for client, day in split(outcomes.pending()))
         if not wanted:
@@ -80,7 +79,7 @@ def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
         for day, group in groupby(wanted, key=lambda cell: cell[0]):
             of_day = [client for _day, client in group]
             for start in range(0, len(of_day), _AT_ONCE):
-                _do(context, outcomes, cells, raw, counts, day, of_day[start : start + _AT_ONCE])
+                yield from _do(context, outcomes, cells, raw, counts, day, of_day[start : start + _AT_ONCE])
         outcomes.close()
 
     return [client_items]
@@ -94,7 +93,7 @@ def _do(
     counts: Counts,
     day: date,
     clients: Sequence[str],
-) -> None:
+) -> Iterator[AssetMaterialization]:
     """Builds, loads and records the cells of some clients on one day."""
     started = time.monotonic()
     built: list[ClientDay] = []
@@ -107,7 +106,7 @@ def _do(
     if loaded:
         rows = items_table((cell.client_id, cell.day, cell.items) for cell in loaded)
         try:
-            raw.replace_cells([_row(cell) for cell in loaded], rows, context.run_id)
+            raw.replace_cells([_row(cell) for cell in loaded], rows, context.run.run_id)
         except VigieError as error:
             for cell in loaded:
                 outcomes.fail(client_day(cell.client_id, day), error)
@@ -115,7 +114,7 @@ def _do(
     seconds = (time.monotonic() - started) / max(1, len(built))
     for cell in built:
         counts[cell.client_id, day] = len(cell.items)
-        outcomes.record(client_day(cell.client_id, day), _metadata(cell, counts, seconds))
+        yield outcomes.record(client_day(cell.client_id, day), _metadata(cell, counts, seconds))
     context.log.info(f"{day}: {len(built)} of {len(clients)} clients, {sum(len(c.items) for c in built)} items")
 
 

@@ -5,7 +5,7 @@ Here: reading the mart, writing the files, recording each page. Not here: compos
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from dagster import (
     AllPartitionMapping,
     AssetDep,
     AssetExecutionContext,
+    AssetMaterialization,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -21,9 +22,8 @@ from dagster import (
     multi_asset,
 )
 
-from assets.client_configs import CLIENT_CONFIG
+from assets.names import CLIENT_CONFIG, LAST_MODEL, NEWSLETTER
 from assets.outcomes import Outcomes
-from assets.warehouse import LAST_MODEL
 from domain.clients import ClientConfig
 from domain.errors import MissingError, VigieError
 from domain.newsletters import Newsletter, Section, Story, compose, manifest, render_html, render_markdown, to_json
@@ -33,7 +33,6 @@ from resources.object_store import ObjectStore, ObjectStoreResource
 from resources.warehouse import Warehouse
 from resources.warehouse_resource import WarehouseResource
 
-NEWSLETTER = "newsletter"
 _PREVIEW = 4000  # characters of Markdown shown in the UI
 
 
@@ -65,7 +64,7 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
         data_store: ObjectStoreResource,
         newsletter_store: ObjectStoreResource,
         warehouse: WarehouseResource,
-    ) -> None:
+    ) -> Iterator[AssetMaterialization]:
         outcomes = Outcomes(context, NEWSLETTER)
         wanted = sorted((week, client) for client, week in split(outcomes.pending()))
         configs = Archive(data_store.store()).configs(sorted({client for _week, client in wanted}))
@@ -81,7 +80,7 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 except VigieError as error:
                     outcomes.fail(key, error)
                     continue
-                outcomes.record(key, _metadata(page, pages.uri, files))
+                yield outcomes.record(key, _metadata(page, pages.uri, files))
         outcomes.close()
 
     return [newsletter]

@@ -2,8 +2,9 @@
 
 Here: what every asset over many partitions shares. Not here: what a partition's work is.
 
-An asset built on this is a `@multi_asset` with one skippable spec that yields nothing: it records its partitions
-itself, each once. A run that is re-executed does only what its parent left undone.
+An asset built on this is a generator: a `@multi_asset` with one skippable spec that yields each partition's
+materialization as it finishes, and no output (an output would materialize every partition of the run a second time).
+A run that is re-executed does only what its parent left undone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,12 +54,12 @@ class Outcomes:
             self._context.log.info(f"{len(done)} partitions were materialized by the run this one re-executes")
         return [key for key in self._keys if key not in done]
 
-    def record(self, partition: str, metadata: Mapping[str, Any], tags: Mapping[str, str] | None = None) -> None:
-        """The partition is materialized, now, whatever happens to the others."""
+    def record(
+        self, partition: str, metadata: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    ) -> AssetMaterialization:
+        """The event that says that the partition is materialized, to be yielded at once."""
         self._recorded.add(partition)
-        self._context.log_event(
-            AssetMaterialization(asset_key=self._asset, partition=partition, metadata=dict(metadata), tags=tags)
-        )
+        return AssetMaterialization(asset_key=self._asset, partition=partition, metadata=dict(metadata), tags=tags)
 
     def fail(self, partition: str, error: Exception) -> None:
         """The partition failed; the others go on."""

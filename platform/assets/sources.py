@@ -5,11 +5,13 @@ Here: which sources a day needs, fetching, keeping. Not here: what a client make
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
 from dagster import (
+    AssetCheckEvaluation,
     AssetExecutionContext,
+    AssetMaterialization,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -20,6 +22,8 @@ from dagster import (
 )
 from pydantic import Field
 
+from assets.checks import catalog_valid, evaluation
+from assets.names import SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
 from domain.catalog import Catalog, Source
 from domain.errors import ConfigError, VigieError
@@ -30,8 +34,6 @@ from resources.config_bucket import ConfigBucket
 from resources.fetcher import Fetched, FetcherResource
 from resources.object_store import ObjectStoreResource
 from resources.source_days import fetch_day, read_day_again
-
-SOURCE_SNAPSHOTS = "source_snapshots"
 
 
 class SnapshotConfig(Config):
@@ -66,9 +68,10 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
         config_store: ObjectStoreResource,
         data_store: ObjectStoreResource,
         fetcher: FetcherResource,
-    ) -> None:
+    ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
         bucket, archive = ConfigBucket(config_store.store()), Archive(data_store.store())
         catalog = bucket.catalog()
+        yield evaluation(catalog_valid(catalog))
         needed = _needed(context, bucket, catalog)
         outcomes = Outcomes(context, SOURCE_SNAPSHOTS)
         for key in sorted(outcomes.pending()):  # in time's order: a day learns from the days before it
@@ -84,7 +87,7 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
             except VigieError as error:
                 outcomes.fail(key, error)
                 continue
-            outcomes.record(key, _metadata(kept, needed, client.requests.total(), time.monotonic() - started))
+            yield outcomes.record(key, _metadata(kept, needed, client.requests.total(), time.monotonic() - started))
         outcomes.close()
 
     return [source_snapshots]

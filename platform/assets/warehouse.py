@@ -12,14 +12,12 @@ import orjson
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, BackfillPolicy
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
+from assets.names import BATCH_TAG
 from partitions import Partitions
 from resources.archive import Archive
 from resources.dbt import DbtResource
 from resources.object_store import ObjectStoreResource
 from resources.warehouse_resource import WarehouseResource
-
-BATCH_TAG = "vigie/batch"
-LAST_MODEL = "newsletter_items"
 
 
 class _Translator(DagsterDbtTranslator):
@@ -64,7 +62,7 @@ def warehouse_assets(partitions: Partitions, project: DbtProject) -> AssetsDefin
                 {"first": days[0], "last": days[-1]},
             )
             cells = [(row["client_id"], row["day"]) for row in found]
-        batch_id = f"run-{context.run_id}"
+        batch_id = f"run-{context.run.run_id}"
         raw.request_build(batch_id, cells)
         context.log.info(f"dbt replaces {len(cells)} client-day cells")
         arguments = ["build", "--vars", orjson.dumps({"batch_id": batch_id}).decode()]

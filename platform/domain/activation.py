@@ -84,12 +84,14 @@ def decide(
     """What to do about the files as they are now.
 
     `read` holds what the keys of `to_read` gave: the ETag read, and the configuration or its error. `partitions` are
-    the clients in the graph; `built` the ETag from which each one's configuration was last materialized.
+    the clients in the graph; `built` the ETag from which each one's configuration was last materialized. A file that
+    went from A to B and back is changed though `built` still says A: the run that reads B may be under way.
     A client whose file has become unreadable stays as it is: only a file that says so, or that is gone, ends it.
     """
     files = {key: known for key, known in cursor.files.items() if key in listing}
     invalid: dict[str, ConfigError] = {}
     active: dict[str, str] = {}
+    rewritten: set[str] = set()
     inactive: set[str] = set()
     for key, (etag, outcome) in read.items():
         if isinstance(outcome, ConfigError):
@@ -98,13 +100,15 @@ def decide(
         elif outcome.active:
             files[key] = Known(etag, ACTIVE)
             active[outcome.client_id] = etag
+            if key in cursor.files and cursor.files[key].etag != etag:
+                rewritten.add(outcome.client_id)
         else:
             files[key] = Known(etag, INACTIVE)
             inactive.add(outcome.client_id)
     present = set(partitions)
     return Decision(
         activated=tuple(sorted(active.keys() - present)),
-        changed=tuple(sorted(c for c in active.keys() & present if built.get(c) != active[c])),
+        changed=tuple(sorted(c for c in active.keys() & present if c in rewritten or built.get(c) != active[c])),
         deactivated=tuple(sorted(inactive & present)),
         removed=tuple(sorted(present - _ids(listing))),
         invalid=invalid,

@@ -13,6 +13,8 @@ nor errors of the libraries (each resource turns those into one of these at its 
     `-- TransientError      the same input may work later: a time-out, a 503, a lock
 """
 
+from typing import Any
+
 
 class VigieError(Exception):
     """What happened (`message`), where (`where`: file:line, URL, key) and what to do (`remedy`)."""
@@ -27,6 +29,10 @@ class VigieError(Exception):
         place = f"{self.where}: " if self.where else ""
         cure = f" {self.remedy}" if self.remedy else ""
         return f"{place}{self.message}{cure}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with `args`, which does not fit keyword-only arguments or another signature.
+        return _restored, (type(self), self.args, self.__dict__)
 
 
 class PermanentError(VigieError):
@@ -59,3 +65,10 @@ class RefusedError(PermanentError):
 
 class MissingError(PermanentError):
     """A stored object that the work needs is not there."""
+
+
+def _restored(kind: type[VigieError], args: tuple[Any, ...], carried: dict[str, Any]) -> VigieError:
+    """A pickled error as it was, for processes that hand errors to each other."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(carried)
+    return error

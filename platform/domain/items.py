@@ -111,7 +111,12 @@ class Item:
 
 def canonical_url(url: str) -> str:
     """The URL without trackers and fragment, its query sorted: what two links to one page share."""
-    return str(canonicalize_url(url_query_cleaner(url, _TRACKERS, remove=True), keep_fragments=False))
+    # unique=False: "?id=1&id=2" and "?id=1&id=3" are two pages.
+    cleaned = str(url_query_cleaner(url, _TRACKERS, remove=True, unique=False))
+    try:
+        return str(canonicalize_url(cleaned, keep_fragments=False))
+    except ValueError:  # a port in words, say: nobody can open it, and one such link must not cost the source its day
+        return cleaned
 
 
 def identity(source_key: str, url: str, guid: str) -> str:

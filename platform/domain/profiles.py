@@ -4,6 +4,7 @@ Here: the client's own filters, its period, duplicates within its day. Not here:
 (client_days) nor what they are worth (the warehouse scores).
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def select(items: Sequence[Item], profile: Profile, day: date) -> Selection:
     that is known, and it is enough.
     """
     oldest = day - timedelta(days=profile.period_days)
-    excluded = [pattern.casefold() for pattern in profile.exclude_patterns]
+    excluded = [_plain(pattern) for pattern in profile.exclude_patterns]
     kept: list[Item] = []
     rejected: list[tuple[Item, str]] = []
     duplicates: list[tuple[Item, Item]] = []
@@ -72,7 +73,7 @@ def select(items: Sequence[Item], profile: Profile, day: date) -> Selection:
 
 
 def _reason(item: Item, profile: Profile, oldest: date, excluded: Sequence[str]) -> str:
-    text = f"{item.title}\n{item.content}".casefold()
+    text = _plain(f"{item.title}\n{item.content}")
     for pattern in excluded:
         if pattern in text:
             return f"contains {pattern!r}"
@@ -81,3 +82,8 @@ def _reason(item: Item, profile: Profile, oldest: date, excluded: Sequence[str])
     if item.published_at and item.published_at < oldest:
         return f"older than {profile.period_days} days"
     return ""
+
+
+def _plain(text: str) -> str:
+    """Without case; an accent written as a sign of its own joins its letter, so that both spellings are one."""
+    return unicodedata.normalize("NFC", text).casefold()

@@ -103,9 +103,10 @@ def take(source: Source, day: date, body: Body, seen: FirstSeen, earlier: Snapsh
     return Snapshot(source.source_key, day, body.url, body.content_type, body.fetched_at, tuple(items))
 
 
-def failure(source: Source, day: date, at: datetime, error: Exception) -> Snapshot:
-    """The snapshot of a day on which the source gave nothing usable."""
-    return Snapshot(source.source_key, day, source.url, "", at, error=str(error))
+def failure(source: Source, day: date, at: datetime, error: Exception, body: Body | None = None) -> Snapshot:
+    """The snapshot of a day on which the source gave nothing usable: no answer, or a `body` that cannot be read yet."""
+    url, content_type = (body.url, body.content_type) if body else (source.url, "")
+    return Snapshot(source.source_key, day, url, content_type, at, error=str(error))
 
 
 def parse(source: Source, body: Body) -> list[ParsedItem]:

@@ -17,7 +17,7 @@ from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 from rich.console import Console
 from rich.table import Table
 
-from assets.sources import SOURCE_SNAPSHOTS
+from assets.names import SOURCE_SNAPSHOTS
 from domain.errors import PermanentError
 from domain.ranges import Range
 from local.demo_content import SOURCES

@@ -72,7 +72,7 @@ def _take(archive: Archive, source: Source, day: date, body: Body, earlier: Snap
     except PermanentError as error:
         if good:
             return good
-        failed = failure(source, day, body.fetched_at, error)
+        failed = failure(source, day, body.fetched_at, error, body)
         archive.keep_snapshot(failed, body)  # the body is kept: a better parser may read it one day
         return failed
     archive.keep_snapshot(snapshot, body, seen)

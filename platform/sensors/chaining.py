@@ -24,11 +24,7 @@ from dagster import (
     sensor,
 )
 
-from assets.client_configs import CLIENT_CONFIG
-from assets.client_items import CLIENT_ITEMS
-from assets.newsletters import NEWSLETTER
-from assets.sources import SOURCE_SNAPSHOTS
-from assets.warehouse import BATCH_TAG, LAST_MODEL
+from assets.names import BATCH_TAG, CLIENT_CONFIG, CLIENT_ITEMS, LAST_MODEL, NEWSLETTER, SOURCE_SNAPSHOTS
 from domain.ranges import ranges, rectangles
 from jobs import Stages
 from partitions import CLIENTS, Partitions, client_day, monday, range_tags, rectangle_tags, split, today

@@ -25,7 +25,7 @@ from dagster import (
 )
 
 from assets.checks import catalog_valid, evaluation, files_valid
-from assets.client_configs import CLIENT_CONFIG, ETAG_TAG
+from assets.names import CLIENT_CONFIG, ETAG_TAG
 from domain.activation import Cursor, Decision, decide, to_read
 from domain.catalog import Catalog
 from domain.clients import ClientConfig, client_id_of
@@ -61,11 +61,14 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         if decision.newly_invalid:
             events.append(evaluation(files_valid(_all_invalid(bucket, decision))))
         activated, requests = decision.activated, list[RunRequest]()
+        doing_nothing = f"{len(listing)} client files, {len(present)} active; nothing to do."
         if activated:
             catalog = _catalog(bucket)
             if isinstance(catalog, ConfigError):
-                context.log.error(f"{', '.join(activated)} cannot be activated: {catalog}")
-                events.append(evaluation(catalog_valid(catalog)))
+                doing_nothing = f"{', '.join(activated)} cannot be activated: {catalog}"
+                if any(decision.cursor.files[key] != cursor.files.get(key) for key in read):  # said once
+                    context.log.error(doing_nothing)
+                    events.append(evaluation(catalog_valid(catalog)))
                 activated = ()
             else:
                 configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in activated]
@@ -76,7 +79,7 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         _say(context, decision, activated)
         if not (requests or gone or events):
             context.update_cursor(decision.cursor.dump())
-            return SkipReason(f"{len(listing)} client files, {len(present)} active; nothing to do.")
+            return SkipReason(doing_nothing)
         return SensorResult(
             run_requests=requests,
             dynamic_partitions_requests=_partition_requests(partitions.clients, activated, sorted(gone)),

@@ -1,0 +1,13 @@
+"""The names under which assets, checks and tags are known, to each other and to what asks for them."""
+
+CLIENT_CONFIG = "client_config"
+SOURCE_SNAPSHOTS = "source_snapshots"
+CLIENT_ITEMS = "client_items"
+LAST_MODEL = "newsletter_items"  # the model that the newsletters read
+NEWSLETTER = "newsletter"
+
+FILES_VALID = "client_files_valid"
+CATALOG_VALID = "source_catalog_valid"
+
+ETAG_TAG = "dagster/data_version"  # of client_config: the ETag of the file is the version of the data
+BATCH_TAG = "vigie/batch"  # of a dbt run: the batch whose cells it replaces
