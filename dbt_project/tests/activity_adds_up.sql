@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'client_daily_activity'}}}) }}
 -- Every requested cell has its row of activity, and the row counts exactly what was staged and kept.
 with staged as (
     select client_id, day, count(*) as items
