@@ -5,13 +5,15 @@ SHELL := /bin/bash
 
 export VIGIE_TARGET ?= dev
 # Where Dagster keeps runs, partitions and cursors: a folder that lasts, one per target.
-export DAGSTER_HOME ?= $(CURDIR)/.vigie/$(VIGIE_TARGET)/dagster
+export VIGIE_HOME ?= $(CURDIR)/.vigie
+export DAGSTER_HOME ?= $(VIGIE_HOME)/$(VIGIE_TARGET)/dagster
 # Dagster starts many processes: compiled modules make each start three times as fast.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 3000
+UV = $$(command -v uv || echo $(BIN)/uv)
 ARGS ?=
 
 help: ## show this list
@@ -24,11 +26,13 @@ setup: .venv/.ready ## install everything into .venv from requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
 		{ echo "Vigie needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make setup PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@uv=$$(command -v uv || true); \
-	if [ -z "$$uv" ]; then $(BIN)/python -m pip install --quiet --disable-pip-version-check uv && uv=$(BIN)/uv; fi; \
-	echo "installing into .venv"; \
-	$$uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
-	$$uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@command -v uv >/dev/null || test -x $(BIN)/uv || { \
+		echo "bringing uv into .venv"; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
+	@echo "installing into .venv"
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
 demo: setup ## run the main job offline on a site of its own, and show the result
@@ -53,7 +57,7 @@ bench: setup ## run a benchmark: make bench NAME=overhead
 	@$(BIN)/python benchmarks/$(NAME).py
 
 lock: setup ## resolve pyproject.toml anew into requirements.lock
-	@$$(command -v uv || echo $(BIN)/uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
 
 clean: ## remove .venv, .vigie and everything built (asks nothing)

@@ -5,7 +5,7 @@ Here: what is plugged into what. Not here: any work, any network; the last line 
 
 from dagster import Definitions, in_process_executor
 
-from assets.checks import config_checks
+from assets.checks import config_checks, configured_assets
 from assets.client_configs import client_config_assets
 from assets.client_items import client_item_assets
 from assets.newsletters import newsletter_assets
@@ -39,7 +39,7 @@ def build_definitions(settings: Settings) -> Definitions:
         newsletters=Stage.of("write_newsletters", "Writes the pages of a rectangle of client weeks.", newsletters),
     )
     return Definitions(
-        assets=[*configs, *sources, *items, models, *newsletters],
+        assets=[*configured_assets(), *configs, *sources, *items, models, *newsletters],
         asset_checks=config_checks(),
         jobs=stages.all(),
         sensors=[

@@ -22,7 +22,7 @@ from domain.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TARGETS = Path(__file__).resolve().parent / "targets"
-OWN_TARGETS = PROJECT_ROOT / ".vigie" / "targets"  # this checkout's own, never committed: the demo's is there
+STATE = PROJECT_ROOT / ".vigie"  # what this machine keeps, never committed: a folder per target, own targets
 _REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
@@ -196,8 +196,7 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VIGIE_", extra="ignore")
 
     target: str = "dev"
-    home: Path | None = None
-    targets_dir: Path = OWN_TARGETS
+    home: Path = STATE
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -211,15 +210,16 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         {key: values[f"VIGIE_{key.upper()}"] for key in Environment.model_fields if values.get(f"VIGIE_{key.upper()}")}
     )
     path = _target_file(chosen)
-    home = (chosen.home or PROJECT_ROOT / ".vigie" / chosen.target).resolve()
+    home = chosen.home.resolve() / chosen.target
     document = _read(path)
     missing: dict[str, str] = {}
-    answers = _substitute(document, values | {"VIGIE_HOME": str(home)}, missing)
+    answers = _substitute(document, values | {"TARGET_HOME": str(home)}, missing)
     if missing:
         raise SettingsError(
             f"target {chosen.target!r} is incomplete: " + ", ".join(f"{v} ({k})" for k, v in missing.items()),
             where=_shown(path),
-            remedy="Give each a value in .env: " + " && ".join(f"echo {v}=... >> .env" for v in missing.values()),
+            remedy="Give each a value in .env: "
+            + " && ".join(f"echo {name}=... >> .env" for name in dict.fromkeys(missing.values())),
         )
     try:
         return Settings.model_validate({**answers, "target": chosen.target, "home": home, "project_root": PROJECT_ROOT})
@@ -231,9 +231,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ) from None
 
 
-def target_names(own: Path = OWN_TARGETS) -> list[str]:
-    """The targets there are: one file each, the project's and this checkout's own."""
-    return sorted({path.stem for folder in (TARGETS, own) for path in folder.glob("*.yaml")})
+def target_names(home: Path = STATE) -> list[str]:
+    """The targets there are: one file each, the project's and this machine's own (`{home}/targets/`)."""
+    return sorted({path.stem for folder in (TARGETS, own_targets(home)) for path in folder.glob("*.yaml")})
+
+
+def own_targets(home: Path = STATE) -> Path:
+    """Where targets are that belong to this machine alone: the demo's, a test's, one that you try out."""
+    return home / "targets"
 
 
 def _process_environment() -> dict[str, str]:
@@ -243,7 +248,7 @@ def _process_environment() -> dict[str, str]:
 
 def child_environment(settings: Settings, **more: str) -> dict[str, str]:
     """The environment for a process that shall work on the same target."""
-    return {**os.environ, "VIGIE_TARGET": settings.target, "VIGIE_HOME": str(settings.home), **more}
+    return {**os.environ, "VIGIE_TARGET": settings.target, "VIGIE_HOME": str(settings.home.parent), **more}
 
 
 @contextmanager
@@ -262,11 +267,11 @@ def exported(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _target_file(chosen: Environment) -> Path:
-    for folder in (TARGETS, chosen.targets_dir):
+    for folder in (TARGETS, own_targets(chosen.home)):
         path = folder / f"{chosen.target}.yaml"
         if re.fullmatch(r"[a-z][a-z0-9_-]*", chosen.target) and path.is_file():
             return path
-    known = target_names(chosen.targets_dir)
+    known = target_names(chosen.home)
     raise SettingsError(
         f"there is no target {chosen.target!r}; there are: {', '.join(known)}.",
         where="VIGIE_TARGET",

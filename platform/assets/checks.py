@@ -1,7 +1,7 @@
-"""Asset checks on what people configure: the client files and the source catalog.
+"""What people configure, as assets that Vigie does not make: the client files and the source catalog, and checks.
 
-Here: the checks, and their results for the sensor that reports them as files change. Not here: dbt's tests, which
-dagster-dbt turns into checks by itself.
+Here: both, and the checks' results for whoever reports them as files change. Not here: dbt's tests, which dagster-dbt
+turns into checks by itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,26 +12,45 @@ from dagster import (
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetKey,
+    AssetSpec,
     MetadataValue,
     asset_check,
 )
 
-from assets.names import CATALOG_VALID, CLIENT_CONFIG, FILES_VALID, SOURCE_SNAPSHOTS
+from assets.names import CATALOG_VALID, CLIENT_FILES, FILES_VALID, SOURCE_CATALOG
 from domain.catalog import Catalog
 from domain.errors import ConfigError
 from resources.config_bucket import ConfigBucket
 from resources.object_store import ObjectStoreResource
 
 
+def configured_assets() -> list[AssetSpec]:
+    """The files, which people write: external assets, so that their checks stand on their own."""
+    return [
+        AssetSpec(
+            CLIENT_FILES,
+            description="clients/*.yaml in the config bucket, one file per client. Edited by people, never by Vigie.",
+            group_name="configured",
+            kinds={"yaml"},
+        ),
+        AssetSpec(
+            SOURCE_CATALOG,
+            description="canonical/sources/source_catalog.yaml in the config bucket: the sources and their bouquets.",
+            group_name="configured",
+            kinds={"yaml"},
+        ),
+    ]
+
+
 def config_checks() -> list[AssetChecksDefinition]:
     """Both checks, to be run by hand or with a materialization."""
 
-    @asset_check(asset=CLIENT_CONFIG, name=FILES_VALID, description="Every file under clients/ can be read.")
+    @asset_check(asset=CLIENT_FILES, name=FILES_VALID, description="Every file under clients/ can be read.")
     def client_files_valid(config_store: ObjectStoreResource) -> AssetCheckResult:
         _clients, invalid = ConfigBucket(config_store.store()).active_clients()
         return files_valid(invalid)
 
-    @asset_check(asset=SOURCE_SNAPSHOTS, name=CATALOG_VALID, description="The source catalog can be read.")
+    @asset_check(asset=SOURCE_CATALOG, name=CATALOG_VALID, description="The source catalog can be read.")
     def source_catalog_valid(config_store: ObjectStoreResource) -> AssetCheckResult:
         try:
             return catalog_valid(ConfigBucket(config_store.store()).catalog())
@@ -45,7 +64,7 @@ def files_valid(invalid: Mapping[str, ConfigError]) -> AssetCheckResult:
     """Passed where no file is invalid; else every error, with file, line and remedy."""
     errors = [str(error) for error in invalid.values()]
     return AssetCheckResult(
-        asset_key=CLIENT_CONFIG,
+        asset_key=CLIENT_FILES,
         check_name=FILES_VALID,
         passed=not errors,
         severity=AssetCheckSeverity.ERROR,
@@ -58,7 +77,7 @@ def catalog_valid(catalog: Catalog | ConfigError) -> AssetCheckResult:
     """Failed as an error where the catalog is broken, as a warning where it only has quirks."""
     problems = [] if isinstance(catalog, ConfigError) else [str(problem) for problem in catalog.problems]
     return AssetCheckResult(
-        asset_key=SOURCE_SNAPSHOTS,
+        asset_key=SOURCE_CATALOG,
         check_name=CATALOG_VALID,
         passed=not isinstance(catalog, ConfigError) and not problems,
         severity=AssetCheckSeverity.ERROR if isinstance(catalog, ConfigError) else AssetCheckSeverity.WARN,

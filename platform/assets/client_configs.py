@@ -15,7 +15,7 @@ from dagster import (
     multi_asset,
 )
 
-from assets.names import CLIENT_CONFIG, ETAG_TAG
+from assets.names import CLIENT_CONFIG, CLIENT_FILES, ETAG_TAG
 from assets.outcomes import Outcomes
 from domain.clients import PREFIX, ClientConfig
 from domain.errors import MissingError
@@ -38,6 +38,7 @@ def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 kinds={"yaml"},
                 skippable=True,
                 partitions_def=partitions.clients,
+                deps=[CLIENT_FILES],
             )
         ],
         backfill_policy=BackfillPolicy.single_run(),

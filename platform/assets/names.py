@@ -1,5 +1,7 @@
 """The names under which assets, checks and tags are known, to each other and to what asks for them."""
 
+CLIENT_FILES = "client_files"
+SOURCE_CATALOG = "source_catalog"
 CLIENT_CONFIG = "client_config"
 SOURCE_SNAPSHOTS = "source_snapshots"
 CLIENT_ITEMS = "client_items"

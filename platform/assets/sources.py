@@ -23,7 +23,7 @@ from dagster import (
 from pydantic import Field
 
 from assets.checks import catalog_valid, evaluation
-from assets.names import SOURCE_SNAPSHOTS
+from assets.names import CLIENT_FILES, SOURCE_CATALOG, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
 from domain.catalog import Catalog, Source
 from domain.errors import ConfigError, VigieError
@@ -57,6 +57,7 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 kinds={"http"},
                 skippable=True,
                 partitions_def=partitions.days,
+                deps=[CLIENT_FILES, SOURCE_CATALOG],
             )
         ],
         backfill_policy=BackfillPolicy.single_run(),

@@ -36,6 +36,10 @@ class Cursor:
         """The files that could not be read: key -> ETag."""
         return {key: known.etag for key, known in self.files.items() if known.state == INVALID}
 
+    def count(self, state: str) -> int:
+        """How many files are in that state."""
+        return sum(known.state == state for known in self.files.values())
+
     @classmethod
     def load(cls, text: str | None) -> "Cursor":
         """The inverse of `dump`; an empty or unreadable text is a lost cursor."""

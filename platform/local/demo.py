@@ -29,7 +29,7 @@ from local.watch import Watch
 from partitions import range_tags, today
 from resources.archive import Archive
 from resources.object_store import open_store
-from settings import OWN_TARGETS, TARGETS, Settings, exported, load_settings
+from settings import TARGETS, Environment, Settings, exported, load_settings, own_targets
 
 TARGET = "demo"
 _DAYS = 7  # today and the six days before it
@@ -65,7 +65,7 @@ def run(out: Console) -> int:
 
 def _set_up() -> tuple[Settings, date]:
     """The demo's own target, written at the first demo; and the day of that."""
-    path = OWN_TARGETS / f"{TARGET}.yaml"
+    path = own_targets(Environment().home) / f"{TARGET}.yaml"
     if not path.is_file():
         epoch = today()
         document = yaml.safe_load((TARGETS / "dev.yaml").read_text(encoding="utf-8"))

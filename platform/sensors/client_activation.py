@@ -11,6 +11,7 @@ from dagster import (
     AddDynamicPartitionsRequest,
     AssetCheckEvaluation,
     AssetKey,
+    AssetObservation,
     DagsterEventType,
     DagsterInstance,
     DefaultSensorStatus,
@@ -25,8 +26,8 @@ from dagster import (
 )
 
 from assets.checks import catalog_valid, evaluation, files_valid
-from assets.names import CLIENT_CONFIG, ETAG_TAG
-from domain.activation import Cursor, Decision, decide, to_read
+from assets.names import CLIENT_CONFIG, CLIENT_FILES, ETAG_TAG
+from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, decide, to_read
 from domain.catalog import Catalog
 from domain.clients import ClientConfig, client_id_of
 from domain.errors import ConfigError
@@ -57,7 +58,7 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         read = bucket.read(to_read(listing, cursor, present))
         built = _built(instance) if read else {}
         decision = decide(listing, cursor, read, present, built)
-        events: list[AssetCheckEvaluation] = []
+        events: list[AssetCheckEvaluation | AssetObservation] = []
         if decision.newly_invalid:
             events.append(evaluation(files_valid(_all_invalid(bucket, decision))))
         activated, requests = decision.activated, list[RunRequest]()
@@ -73,6 +74,8 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
             else:
                 configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in activated]
                 requests += _snapshot_request(partitions, stages, Archive(data_store.store()), catalog, configs)
+        if decision.cursor.files.keys() != cursor.files.keys() or read:
+            events.append(_observation(decision.cursor))
         gone = {*decision.deactivated, *decision.removed}
         order = [client for client in present if client not in gone] + list(activated)
         requests += _config_requests(instance, stages, order, {*activated, *decision.changed}, listing)
@@ -88,6 +91,12 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         )
 
     return client_activation
+
+
+def _observation(cursor: Cursor) -> AssetObservation:
+    """What the UI shows of the client files: how many there are, and in which state."""
+    counts = {"active": cursor.count(ACTIVE), "inactive": cursor.count(INACTIVE), "invalid": cursor.count(INVALID)}
+    return AssetObservation(CLIENT_FILES, metadata={"files": len(cursor.files), **counts})
 
 
 def _catalog(bucket: ConfigBucket) -> Catalog | ConfigError:

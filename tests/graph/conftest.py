@@ -34,7 +34,7 @@ from resources.config_bucket import CATALOG_KEY
 from resources.object_store import ObjectStore, open_store
 from resources.warehouse import Warehouse
 from resources.warehouse_resource import WarehouseResource
-from settings import TARGETS, Settings, load_settings
+from settings import TARGETS, Settings, load_settings, own_targets
 
 PATHS = {source.key: source.path for source in SOURCES}
 HEALTHY = [source.key for source in SOURCES if source.write is not None]
@@ -177,14 +177,9 @@ def platform(tmp_path: Path, history_days: int, monkeypatch: pytest.MonkeyPatch)
     document = yaml.safe_load((TARGETS / "dev.yaml").read_text())
     document |= {"first_day": first, "history_days": history_days + 1}
     document["fetch"] = {"host_interval": 0, "per_host": 8, "attempts": 1}
-    targets = tmp_path / "targets"
-    targets.mkdir()
-    (targets / "graph.yaml").write_text(yaml.safe_dump(document))
-    environment = {
-        "VIGIE_TARGET": "graph",
-        "VIGIE_TARGETS_DIR": str(targets),
-        "VIGIE_HOME": str(tmp_path / "home"),
-    }
+    own_targets(tmp_path).mkdir()
+    (own_targets(tmp_path) / "graph.yaml").write_text(yaml.safe_dump(document))
+    environment = {"VIGIE_TARGET": "graph", "VIGIE_HOME": str(tmp_path)}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     settings = load_settings(environment)

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import VigieError
-from tests.graph.conftest import HEALTHY, PATHS, Platform
 from partitions import today
 from resources.config_bucket import CATALOG_KEY
+from tests.graph.conftest import HEALTHY, PATHS, Platform
 
 TODAY = str(today())
 

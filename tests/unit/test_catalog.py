@@ -93,6 +93,22 @@ def test_a_pattern_with_two_groups_stays_and_the_first_group_counts() -> None:
     assert "has 2 groups; the first is read" in messages(catalog)
 
 
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "((a*)*)", r"((?:\d+ ?)*)x", "(a|aa)+$", "(?=(a+)*b)", "(a?){30}b", r"(?:\w+\s*)+(\d{4})"]
+)
+def test_a_pattern_that_could_search_for_hours_is_dropped_aloud(pattern: str) -> None:
+    catalog = with_source(rf"date_extraction_patterns: ['{pattern}', '(\d+)']")
+    assert catalog.sources["x"].date_extraction_patterns == (r"(\d+)",)
+    assert "repeats a repetition" in messages(catalog)
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"((?:\d{1,2}/){2}\d{4})", r"(?:on|le)?\s*(\d+)", r"(?:\d\d )+(\d{4})", r"(\w+).*?\w*"]
+)
+def test_a_pattern_whose_search_ends_soon_is_kept(pattern: str) -> None:
+    assert with_source(f"date_extraction_patterns: ['{pattern}']").sources["x"].date_extraction_patterns == (pattern,)
+
+
 def test_a_pattern_that_yaml_reads_as_a_block_is_dropped_aloud() -> None:
     catalog = with_source('date_extraction_patterns:\n  - r"Date: (\\d+)"')
     assert catalog.sources["x"].date_extraction_patterns == ()

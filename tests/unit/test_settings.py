@@ -8,7 +8,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from domain.errors import SettingsError
-from settings import PROJECT_ROOT, TARGETS, load_settings, target_names
+from settings import PROJECT_ROOT, TARGETS, load_settings, own_targets, target_names
 
 EXAMPLE = {k: v for k, v in dotenv_values(PROJECT_ROOT / ".env.example").items() if v}
 
@@ -20,8 +20,9 @@ def a_target(folder: Path, name: str, **changes: object) -> dict[str, str]:
         document.pop(key)
         if value is not None:
             document[key] = value
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
-    return {"VIGIE_TARGET": name, "VIGIE_TARGETS_DIR": str(folder)}
+    own_targets(folder).mkdir()
+    (own_targets(folder) / f"{name}.yaml").write_text(yaml.safe_dump(document))
+    return {"VIGIE_TARGET": name, "VIGIE_HOME": str(folder)}
 
 
 def test_without_a_word_the_target_is_dev_and_needs_nothing() -> None:
@@ -33,7 +34,7 @@ def test_without_a_word_the_target_is_dev_and_needs_nothing() -> None:
     assert settings.schematics.kind == "local"
 
 
-@pytest.mark.parametrize("name", target_names(TARGETS))
+@pytest.mark.parametrize("name", target_names(Path("/nowhere")))
 def test_every_target_answers_every_question(name: str) -> None:
     settings = load_settings({**EXAMPLE, "VIGIE_TARGET": name})
     assert settings.target == name
@@ -58,7 +59,7 @@ def test_an_unknown_target_is_refused_with_those_there_are() -> None:
     with pytest.raises(
         SettingsError, match=r"no target 'stagin'; there are: dev, prod\..*cp platform"
     ):
-        load_settings({"VIGIE_TARGET": "stagin", "VIGIE_TARGETS_DIR": str(TARGETS)})
+        load_settings({"VIGIE_TARGET": "stagin", "VIGIE_HOME": "/nowhere"})
 
 
 def test_a_target_cannot_be_a_path_out_of_the_folder() -> None:
@@ -102,9 +103,10 @@ def test_a_bare_postgresql_url_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_target_file_that_is_not_yaml_says_so(tmp_path: Path) -> None:
-    (tmp_path / "broken.yaml").write_text("stores: [")
+    own_targets(tmp_path).mkdir()
+    (own_targets(tmp_path) / "broken.yaml").write_text("stores: [")
     with pytest.raises(SettingsError, match="is not YAML"):
-        load_settings({"VIGIE_TARGET": "broken", "VIGIE_TARGETS_DIR": str(tmp_path)})
+        load_settings({"VIGIE_TARGET": "broken", "VIGIE_HOME": str(tmp_path)})
 
 
 def test_the_example_environment_names_every_variable_that_targets_refer_to() -> None:
