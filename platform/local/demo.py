@@ -4,6 +4,7 @@ Here: setting the stage, waiting for the graph to come to rest, showing progress
 the work; sensors and runs do all of it, as they would anywhere.
 """
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,14 +34,14 @@ from settings import TARGETS, Environment, Settings, exported, load_settings, ow
 
 TARGET = "demo"
 _DAYS = 7  # today and the six days before it
-_PORT = 8873  # fixed: the site's addresses are the items' identity from one demo to the next
+_PORT = 8873
 
 
 def run(out: Console) -> int:
     """Runs the demo; 0 where everything that should succeed did."""
     started = time.monotonic()
     settings, epoch = _set_up()
-    with _site(epoch) as site:
+    with _site(settings, epoch) as site:
         config, archive = open_store(settings.stores.config), Archive(open_store(settings.stores.data))
         write_examples(config, site.base_url, "clients")
         archive_earlier_days(site, config, archive, settings.first_day, epoch)
@@ -84,17 +85,33 @@ def _set_up() -> tuple[Settings, date]:
 
 
 @contextmanager
-def _site(epoch: date) -> Iterator[DemoSite]:
-    """The site as it was on the first demo's day: the same addresses, the same stories ever after."""
+def _site(settings: Settings, epoch: date) -> Iterator[DemoSite]:
+    """The site as it was on the first demo's day: the same port, the same addresses, the same stories ever after."""
+    kept = settings.home / "port"
+    port = int(kept.read_text()) if kept.is_file() else _free_port()
     try:
-        with DemoSite(epoch, _PORT) as site:
+        with DemoSite(epoch, port) as site:
+            kept.write_text(str(port))
             yield site
     except OSError as error:
         raise PermanentError(
             f"the port cannot be used ({error.strerror}).",
-            where=f"127.0.0.1:{_PORT}",
+            where=f"127.0.0.1:{port}",
             remedy="End what holds it (another demo?), then run the demo again.",
         ) from None
+
+
+def _free_port() -> int:
+    """The usual port, or any where that is taken. Addresses are the items' identity, so it is kept from then on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", _PORT))
+        except OSError:
+            with socket.socket() as other:
+                other.bind(("127.0.0.1", 0))
+                return int(other.getsockname()[1])
+    return _PORT
 
 
 def _ask_for_the_day(settings: Settings, instance: DagsterInstance) -> None:
