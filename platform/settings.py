@@ -222,7 +222,15 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             + " && ".join(f"echo {name}=... >> .env" for name in dict.fromkeys(missing.values())),
         )
     try:
-        return Settings.model_validate({**answers, "target": chosen.target, "home": home, "project_root": PROJECT_ROOT})
+        return Settings.model_validate(
+            {
+                **answers,
+                "target": chosen.target,
+                "home": home,
+                "dagster_home": values.get("DAGSTER_HOME") or None,
+                "project_root": PROJECT_ROOT,
+            }
+        )
     except ValidationError as error:
         raise SettingsError(
             f"target {chosen.target!r} is wrong: " + "; ".join(_in_words(e) for e in error.errors()),

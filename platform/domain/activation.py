@@ -8,8 +8,8 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from domain.clients import ClientConfig, client_id_of, is_config_key
-from domain.errors import ConfigError
+from domain.clients import PREFIX, ClientConfig, client_id_of, is_config_key
+from domain.errors import ConfigError, RefusedError
 
 ACTIVE, INACTIVE, INVALID = "a", "i", "x"
 
@@ -91,7 +91,15 @@ def decide(
     the clients in the graph; `built` the ETag from which each one's configuration was last materialized. A file that
     went from A to B and back is changed though `built` still says A: the run that reads B may be under way.
     A client whose file has become unreadable stays as it is: only a file that says so, or that is gone, ends it.
+    Raises RefusedError where every file of a fleet is gone at once: that is a wrong bucket rather than a wish.
     """
+    if len(partitions) > 1 and not any(map(is_config_key, listing)):
+        raise RefusedError(
+            f"there is no client file at all, while {len(partitions)} clients are active; nothing was switched off.",
+            where=PREFIX,
+            remedy="Check that the target names the right bucket (vigie target check). To end every client, set active "
+            "to false in their files first.",
+        )
     files = {key: known for key, known in cursor.files.items() if key in listing}
     invalid: dict[str, ConfigError] = {}
     active: dict[str, str] = {}

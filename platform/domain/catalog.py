@@ -5,20 +5,19 @@ Not here: YAML and lines (documents), fetching or parsing a source, what a clien
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from re import _parser  # type: ignore[attr-defined]  # only the parser knows a pattern's structure; private, yet stable
 from typing import Any
 from urllib.parse import urlsplit
 
 from domain.documents import Document, Path, Problem, closest, read_mapping, shown
 from domain.errors import ConfigError
+from domain.patterns import may_search_for_hours
 
 MODES = ("rss", "html", "api", "none")
 ENRICHMENTS = ("basic", "full_article", "summary_enhanced")
 SELECTORS = ("item", "title", "link", "date", "content")
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-_FEW_TIMES = 4  # so often a part of variable length may be repeated: the cost stays bounded
 _LITERAL = re.compile(r"""r(["'])(.*)\1""", re.DOTALL)
 
 
@@ -325,7 +324,7 @@ class _Reading:
                 pattern, repaired = literal[2], repaired + 1
             try:
                 groups = re.compile(pattern).groups
-                may_hang = _may_hang(_parser.parse(pattern))
+                may_hang = may_search_for_hours(pattern)
             except (re.error, OverflowError, RecursionError) as error:
                 self.warn(place, f"The date pattern {pattern!r} is not a regular expression ({error}).", "Left out.")
                 continue
@@ -380,26 +379,3 @@ def _wrong_url(url: str) -> str:
     except ValueError:
         usable = False
     return "" if usable and not re.search(r"\s", url) else f'"{url}" is not an http(s) address.'
-
-
-def _may_hang(parsed: Any, repeated: bool = False) -> bool:
-    """Whether a part that can match in several ways is repeated at will: each turn multiplies the ways to try.
-
-    `re` has no time limit, so this is refused by its form, harmless cases too.
-    """
-    for operation, value in parsed:
-        if str(operation).endswith("_REPEAT"):
-            least, most, body = value
-            if (repeated and least != most) or _may_hang(body, repeated or most > _FEW_TIMES):
-                return True
-        elif (repeated and str(operation) == "BRANCH") or any(_may_hang(part, repeated) for part in _parts_of(value)):
-            return True
-    return False
-
-
-def _parts_of(value: Any) -> Iterator[Any]:
-    if isinstance(value, _parser.SubPattern):
-        yield value
-    elif isinstance(value, tuple | list):
-        for inner in value:
-            yield from _parts_of(inner)

@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.apis import parse_api
 from domain.catalog import Source
+from domain.errors import VigieError
 from domain.feeds import parse_feed
 from domain.items import Item, ParsedItem, content_hash, identity, word_count
 from domain.pages import parse_page
@@ -106,7 +107,8 @@ def take(source: Source, day: date, body: Body, seen: FirstSeen, earlier: Snapsh
 def failure(source: Source, day: date, at: datetime, error: Exception, body: Body | None = None) -> Snapshot:
     """The snapshot of a day on which the source gave nothing usable: no answer, or a `body` that cannot be read yet."""
     url, content_type = (body.url, body.content_type) if body else (source.url, "")
-    return Snapshot(source.source_key, day, url, content_type, at, error=str(error))
+    said = str(error) if isinstance(error, VigieError) else f"its reader broke: {type(error).__name__}: {error}"
+    return Snapshot(source.source_key, day, url, content_type, at, error=said)
 
 
 def parse(source: Source, body: Body) -> list[ParsedItem]:

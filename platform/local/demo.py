@@ -24,7 +24,7 @@ from domain.ranges import Range
 from local.demo_content import SOURCES
 from local.demo_site import DemoSite
 from local.examples import archive_earlier_days, write_examples
-from local.instance import dagster_home, prepare, start, stop
+from local.instance import dagster_home, heed_signals, prepare, start, stop
 from local.summary import summarise
 from local.watch import Watch
 from partitions import range_tags, today
@@ -39,6 +39,7 @@ _PORT = 8873
 
 def run(out: Console) -> int:
     """Runs the demo; 0 where everything that should succeed did."""
+    heed_signals()
     started = time.monotonic()
     settings, epoch = _set_up()
     with _site(settings, epoch) as site:

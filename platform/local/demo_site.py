@@ -79,6 +79,7 @@ class DemoSite:
 class _Server(ThreadingHTTPServer):
     # Closing waits for the answers under way, so that nothing outlives the `with`.
     daemon_threads = False
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], site: DemoSite) -> None:
         self.site = site

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from local.demo_site import DemoSite
 from local.examples import write_examples
-from local.instance import prepare, start, stop
+from local.instance import heed_signals, prepare, start, stop
 from resources.object_store import open_store
 from settings import DirectoryLocation, Settings
 
@@ -20,6 +20,7 @@ _PORT = 8872  # of the example site; fixed, because addresses are the items' ide
 
 def run(settings: Settings, host: str, port: int, out: Console) -> int:
     """Runs until interrupted; the exit code of `dagster dev`."""
+    heed_signals()
     prepare(settings)
     with _examples(settings, out):
         out.print(f"the Dagster UI will be at http://{host}:{port} (Ctrl-C ends it)")

@@ -71,6 +71,19 @@ def start(settings: Settings, *command: str, log: Path | None = None) -> subproc
             output.close()
 
 
+def heed_signals() -> None:
+    """SIGTERM and SIGINT both end this process in good order, even where a shell started it in the background.
+
+    To be called before `start`: a process that begins with SIGINT ignored would never hear of it.
+    """
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def stop(process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
     """Asks the process to end, as Ctrl-C would, and makes sure that it does, with all it started."""
     if process.poll() is None:

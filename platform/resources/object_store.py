@@ -6,7 +6,7 @@ and the choice between them. Not here: S3 (s3_store), what the keys mean (the ar
 
 import hashlib
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,9 +131,8 @@ class DirectoryStore:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             # Beside its target, hidden: the same file system, so that publishing is one atomic step.
-            handle, name = tempfile.mkstemp(prefix=".writing-", dir=target.parent)
-            written = Path(name)
-            with os.fdopen(handle, "wb") as file:
+            written = target.parent / f".writing-{uuid.uuid4().hex}"
+            with written.open("xb") as file:  # with the usual permissions, unlike a file of tempfile's
                 file.write(body)
                 file.flush()
                 os.fsync(file.fileno())

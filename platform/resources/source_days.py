@@ -69,7 +69,7 @@ def _take(archive: Archive, source: Source, day: date, body: Body, earlier: Snap
     seen = archive.first_seen(source.source_key, day)
     try:
         snapshot = take(source, day, body, seen, good)
-    except PermanentError as error:
+    except Exception as error:  # noqa: BLE001 (a reader that breaks on one source's body must not stop the others)
         if good:
             return good
         failed = failure(source, day, body.fetched_at, error, body)

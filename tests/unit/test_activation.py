@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, Known, decide, to_read
 from domain.clients import ClientConfig, read_client
-from domain.errors import ConfigError
+from domain.errors import ConfigError, RefusedError
 
 ON, OFF, BROKEN = "client_profile: {active: true}", "client_profile: {active: false}", "client_profile: [}"
 
@@ -288,8 +288,19 @@ def test_a_file_costs_the_cursor_less_than_80_bytes() -> None:
     assert json.loads(cursor.dump())[key("client_number_00007")] == [md5, "a"]
 
 
+def test_a_bucket_without_any_file_ends_no_fleet() -> None:
+    with pytest.raises(RefusedError, match=r"no client file at all, while 2 clients are active.*right bucket"):
+        decide({}, Cursor(), {}, ["a", "b"], {})
+    with pytest.raises(RefusedError):
+        decide({"clients/.keep": "1"}, Cursor(), {}, ["a", "b"], {})
+
+
+def test_the_last_client_may_leave() -> None:
+    assert decide({}, Cursor(), {}, ["a"], {}).removed == ("a",)
+
+
 clients = st.sampled_from(["a", "b", "c", "d"])
-states = st.dictionaries(clients, st.sampled_from([ON, f"{ON}\nmetadata: {{x: 1}}", OFF, BROKEN]))
+states = st.dictionaries(clients, st.sampled_from([ON, f"{ON}\nmetadata: {{x: 1}}", OFF, BROKEN]), min_size=1)
 mishaps = st.sampled_from(["", "cursor lost", "partition removed", "stranger added"])
 
 

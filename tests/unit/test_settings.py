@@ -56,9 +56,7 @@ def test_settings_are_frozen() -> None:
 
 
 def test_an_unknown_target_is_refused_with_those_there_are() -> None:
-    with pytest.raises(
-        SettingsError, match=r"no target 'stagin'; there are: dev, prod\..*cp platform"
-    ):
+    with pytest.raises(SettingsError, match=r"no target 'stagin'; there are: dev, prod\..*cp platform"):
         load_settings({"VIGIE_TARGET": "stagin", "VIGIE_HOME": "/nowhere"})
 
 
