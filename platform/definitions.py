@@ -18,8 +18,9 @@ from resources.fetcher import FetcherResource
 from resources.object_store import ObjectStoreResource
 from resources.warehouse_resource import WarehouseResource
 from schedules import daily_sources
-from sensors.chaining import client_items_due_sensor, newsletters_due_sensor, warehouse_due_sensor
+from sensors.chaining import newsletters_due_sensor, warehouse_due_sensor
 from sensors.client_activation import client_activation_sensor
+from sensors.client_items_due import client_items_due_sensor
 from settings import Settings, load_settings
 
 

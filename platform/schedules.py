@@ -1,4 +1,4 @@
-"""What starts by the clock: the day's sources. Everything after them follows what materialized (sensors.chaining)."""
+"""What starts by the clock: the day's sources. Everything after them follows what materialized (sensors)."""
 
 from dagster import (
     DefaultScheduleStatus,

@@ -1,7 +1,7 @@
 """client_items [client x day]: what each client keeps of what its sources showed for the first time that day.
 
 Here: writing cells to the warehouse, recording each as it finishes, what people read about it. Not here: building a
-cell (resources.cells), nor when cells are due (sensors.chaining).
+cell (resources.cells), nor when cells are due (sensors.client_items_due).
 """
 
 import time

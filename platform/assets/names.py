@@ -11,5 +11,7 @@ NEWSLETTER = "newsletter"
 FILES_VALID = "client_files_valid"
 CATALOG_VALID = "source_catalog_valid"
 
+GOOD_SOURCES = "sources_good"  # metadata of source_snapshots: the sources whose snapshot is good
+
 ETAG_TAG = "dagster/data_version"  # of client_config: the ETag of the file is the version of the data
 BATCH_TAG = "vigie/batch"  # of a dbt run: the batch whose cells it replaces

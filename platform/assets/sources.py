@@ -23,7 +23,7 @@ from dagster import (
 from pydantic import Field
 
 from assets.checks import catalog_valid, evaluation
-from assets.names import CLIENT_FILES, SOURCE_CATALOG, SOURCE_SNAPSHOTS
+from assets.names import CLIENT_FILES, GOOD_SOURCES, SOURCE_CATALOG, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
 from domain.catalog import Catalog, Source
 from domain.errors import ConfigError, VigieError
@@ -141,6 +141,7 @@ def _metadata(
     return {
         "sources": len(kept),
         "sources_failed": len(failed),
+        GOOD_SOURCES: sorted(kept.keys() - failed.keys()),
         "failures": MetadataValue.md(
             "\n".join(f"- {key}: {reason}" for key, reason in sorted(failed.items())) or "none"
         ),

@@ -1,7 +1,7 @@
 """The client_activation sensor: the client files as they are now -> partitions and runs.
 
 Here: listing, reading what changed, turning the decision into Dagster's requests. Not here: the decision
-(domain.activation), nor the cells of a new client (sensors.chaining asks for them).
+(domain.activation), nor the cells of a new client (client_items_due asks for them).
 """
 
 import hashlib

@@ -153,3 +153,25 @@ class TestHistory:
 
 def _key(asset: str) -> AssetKey:
     return AssetKey(asset)
+
+
+def test_a_source_that_comes_back_is_built_for_those_who_follow_it_and_nobody_else(platform: Platform) -> None:
+    platform.put_client("acme", HEALTHY[:2])
+    platform.put_client("other", HEALTHY[1:3])
+    platform.put_client("solo", [ONLY_SOLO])
+    platform.site.down.update({PATHS[HEALTHY[0]], PATHS[ONLY_SOLO]})
+    platform.settle()
+    assert platform.failed("client_items") == {f"solo|{TODAY}"}
+    assert {item.source_key for item in platform.archive.items("acme", today())} == {HEALTHY[1]}
+
+    platform.site.down.clear()
+    platform.run_job("fetch_sources", partition=TODAY)
+    runs = platform.settle()
+    assert [run.job_name for run in runs] == ["build_client_items", "build_client_items"]
+    built = [key for run in runs for key in partitions_of(platform, run.run_id, "client_items")]
+    assert sorted(built) == [f"acme|{TODAY}", f"solo|{TODAY}"]
+    assert {item.source_key for item in platform.archive.items("acme", today())} == set(HEALTHY[:2])
+    assert platform.failed("client_items") == set()
+
+    platform.run_job("fetch_sources", partition=TODAY)  # nothing was gained: nothing is built again
+    assert platform.settle() == []
