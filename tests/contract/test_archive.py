@@ -4,9 +4,7 @@ import gzip
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from domain.catalog import Source
@@ -17,30 +15,11 @@ from domain.items import Item
 from domain.profiles import Selection
 from domain.snapshots import Body, FirstSeen, Snapshot, failure, take
 from resources.archive import Archive
-from resources.object_store import DirectoryStore, ObjectStore
-from resources.s3_store import S3Store
+from resources.object_store import ObjectStore
 
-BUCKET = "vigie-archive"
 DAY = date(2026, 11, 21)
 AT = datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
 SOURCE = Source("press__a", source_type="press", ingestion_mode="api", enabled=True, api_url="https://a.example/api")
-
-
-@pytest.fixture(scope="module")
-def s3_client(s3_server: str) -> Any:
-    """One client for the whole suite, as one process has, on a bucket of its own."""
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket=BUCKET)
-    return client
-
-
-@pytest.fixture(params=["directory", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """An empty store: a folder, or the part of a bucket below a prefix."""
-    if request.param == "directory":
-        return DirectoryStore(tmp_path)
-    return S3Store(request.getfixturevalue("s3_client"), BUCKET, f"{abs(hash(request.node.nodeid)):x}/here")
 
 
 @pytest.fixture

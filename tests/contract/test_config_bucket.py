@@ -3,9 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from domain.clients import ClientConfig, ClientConfigError
@@ -13,9 +11,7 @@ from domain.documents import MAX_BYTES
 from domain.errors import ConfigError, RefusedError
 from resources.config_bucket import CATALOG_KEY, ConfigBucket
 from resources.object_store import DirectoryStore, ObjectInfo, ObjectStore, StoredObject
-from resources.s3_store import S3Store
 
-BUCKET = "vigie-config"
 ON, OFF = b"client_profile: {active: true}\n", b"client_profile: {active: false}\n"
 
 
@@ -49,23 +45,6 @@ class Counting:
     def put_if_absent(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
         self.asked["put"] += 1
         return self._store.put_if_absent(key, body, content_type)
-
-
-@pytest.fixture(scope="module")
-def s3_client(s3_server: str) -> Any:
-    """One client for the whole suite, as one process has, on a bucket of its own."""
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    client = boto3.client("s3", endpoint_url=s3_server, region_name="us-east-1", **keys)
-    client.create_bucket(Bucket=BUCKET)
-    return client
-
-
-@pytest.fixture(params=["directory", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """An empty store: a folder, or the part of a bucket below a prefix."""
-    if request.param == "directory":
-        return DirectoryStore(tmp_path)
-    return S3Store(request.getfixturevalue("s3_client"), BUCKET, f"{abs(hash(request.node.nodeid)):x}/here")
 
 
 @pytest.fixture

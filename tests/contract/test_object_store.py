@@ -7,20 +7,7 @@ import pytest
 
 from domain.errors import MissingError, PermanentError, RefusedError, TransientError
 from resources.object_store import ObjectStore, open_store
-from settings import DirectoryLocation, Location, S3Location
-
-
-@pytest.fixture(params=["directory", "s3"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
-    if request.param == "directory":
-        return DirectoryLocation(kind="directory", path=tmp_path)
-    s3_location: S3Location = request.getfixturevalue("s3_location")
-    return s3_location
-
-
-@pytest.fixture
-def store(location: Location) -> ObjectStore:
-    return open_store(location)
+from settings import DirectoryLocation, S3Location
 
 
 def test_what_is_put_is_got(store: ObjectStore) -> None:
@@ -122,6 +109,13 @@ def test_a_folder_that_is_not_there_refuses_to_list_and_says_how_to_make_it(tmp_
     store = open_store(DirectoryLocation(kind="directory", path=tmp_path / "absent"))
     with pytest.raises(RefusedError, match="mkdir -p"):
         list(store.list("clients/"))
+
+
+def test_a_target_opens_its_bucket_through_dagster_aws(s3_location: S3Location) -> None:
+    store = open_store(s3_location)
+    store.put("a", b"one")
+    assert store.get("a").body == b"one"
+    assert store.uri == "s3://vigie-contract/a/target"
 
 
 def test_a_bucket_that_is_not_there_refuses_to_list(s3_location: S3Location) -> None:
