@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from assets.names import SOURCE_SNAPSHOTS
-from domain.errors import PermanentError
+from domain.errors import PermanentError, TransientError
 from domain.ranges import Range
 from local.demo_content import SOURCES
 from local.demo_site import DemoSite
@@ -122,22 +122,24 @@ def _ask_for_the_day(settings: Settings, instance: DagsterInstance) -> None:
     if settings.first_day.isoformat() in known:
         return
     tags = range_tags(Range(settings.first_day.isoformat(), last.isoformat()))
-    asked = start(settings, "dagster", "job", "launch", "-j", "fetch_sources", "--tags", orjson.dumps(tags).decode())
-    asked.wait()
+    log = settings.home / "launch.log"
+    command = ("dagster", "job", "launch", "-j", "fetch_sources", "--tags", orjson.dumps(tags).decode())
+    if start(settings, *command, log=log).wait() != 0:
+        raise TransientError(f"the archived days could not be asked for: {log.read_text()[-2000:]}", where=str(log))
 
 
 def _show(out: Console, settings: Settings, summary: dict[str, Any], path: Path) -> None:
     table = Table("what", "figure", title="what came of it")
     for name, figure in summary.items():
+        if name == "pages_to_open":
+            continue
         if isinstance(figure, dict):
-            figure = "\n".join(f"{key}: {value}" for key, value in figure.items())
-        elif isinstance(figure, list):
-            figure = "\n".join(map(str, figure)) or "none"
+            figure = "\n".join(f"{key}: {value}" for key, value in figure.items()) or "none"
         table.add_row(name.replace("_", " "), str(figure))
     out.print(table)
     out.print("open:")
     for page in summary["pages_to_open"]:
-        out.print(f"  {page}")
+        out.print(f"  {_short(Path(page))}")
     out.print(f"  {_short(path)}")
     out.print(f"the same in the Dagster UI: make dev VIGIE_TARGET={TARGET}")
 
