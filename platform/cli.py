@@ -30,7 +30,17 @@ app.add_typer(clients, name="clients")
 app.add_typer(catalog, name="catalog")
 app.add_typer(target, name="target")
 
-out, err = Console(soft_wrap=True, highlight=False), Console(stderr=True, soft_wrap=True, highlight=False)
+# What is printed is data: names and errors may hold what rich would read as markup or as an emoji.
+out = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table that breaks long words rather than cutting them: a remedy is of no use in part."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 @contextmanager
@@ -39,7 +49,7 @@ def errors_in_words() -> Iterator[None]:
     try:
         yield
     except VigieError as error:
-        err.print(str(error), style="red", markup=False)
+        err.print(str(error), style="red")
         raise typer.Exit(1) from None
 
 
@@ -58,18 +68,18 @@ def clients_check(
         except ClientConfigError as error:
             wrong += 1
             for problem in error.problems:
-                out.print(str(problem), markup=False)
+                out.print(str(problem))
         except ConfigError as error:
             wrong += 1
-            out.print(f"error: {error}", markup=False)
+            out.print(f"error: {error}")
         except OSError as error:
             wrong += 1
-            out.print(f"error: {path}: {error.strerror}. Check the path.", markup=False)
+            out.print(f"error: {path}: {error.strerror}. Check the path.")
         else:
             for problem in config.warnings:
-                out.print(str(problem), markup=False)
+                out.print(str(problem))
             state = "active" if config.active else "inactive"
-            out.print(f"{path.name}: good, {state}, {len(config.warnings)} warnings", markup=False)
+            out.print(f"{path.name}: good, {state}, warnings: {len(config.warnings)}")
     if wrong:
         raise typer.Exit(1)
 
@@ -86,7 +96,7 @@ def clients_list() -> None:
         store = open_store(load_settings().stores.config)
         bucket = ConfigBucket(store)
         read = bucket.read(bucket.listing())
-    table = Table("file", "state", "sources asked for", "remark", title=store.uri)
+    table = _table(store.uri, "file", "state", "sources asked for", "remark")
     for key, (_etag, config) in sorted(read.items()):
         if isinstance(config, ClientConfig):
             asked = ", ".join((*config.bouquets, *config.extra_sources))
@@ -116,7 +126,7 @@ def catalog_check(
         else:
             found = ConfigBucket(open_store(load_settings().stores.config)).catalog()
     for problem in found.problems:
-        out.print(str(problem), markup=False)
+        out.print(str(problem))
     out.print(f"{len(found.sources)} sources, {len(found.bouquets)} bouquets, {len(found.problems)} remarks")
     if any(problem.severity == "error" for problem in found.problems):
         raise typer.Exit(1)
@@ -129,7 +139,7 @@ def target_check() -> None:
 
     with errors_in_words():
         settings = load_settings()
-    table = Table("question", "answer", title=f"target {settings.target}")
+    table = _table(f"target {settings.target}", "question", "answer")
     for question, answer in settings.model_dump(mode="json").items():
         table.add_row(question, ", ".join(_flat(answer)))
     out.print(table)
@@ -145,9 +155,9 @@ def _flat(answer: object, name: str = "") -> list[str]:
 @target.command("list")
 def target_list() -> None:
     """List the targets there are: the files in platform/targets/ and in .vigie/targets/."""
-    from settings import target_names
+    from settings import Environment, target_names
 
-    for name in target_names():
+    for name in target_names(Environment().home):
         out.print(name)
 
 
@@ -160,7 +170,7 @@ def prepare() -> None:
     with errors_in_words():
         settings = load_settings()
         home = make_ready(settings)
-    out.print(f"target {settings.target} is ready; its Dagster instance is {home}", markup=False)
+    out.print(f"target {settings.target} is ready; its Dagster instance is {home}")
 
 
 @app.command()

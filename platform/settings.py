@@ -216,7 +216,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     answers = _substitute(document, values | {"TARGET_HOME": str(home)}, missing)
     if missing:
         raise SettingsError(
-            f"target {chosen.target!r} is incomplete: " + ", ".join(f"{v} ({k})" for k, v in missing.items()),
+            f"target {chosen.target!r} is incomplete: " + ", ".join(f"{v} ({k})" for k, v in missing.items()) + ".",
             where=_shown(path),
             remedy="Give each a value in .env: "
             + " && ".join(f"echo {name}=... >> .env" for name in dict.fromkeys(missing.values())),

@@ -1,7 +1,6 @@
 """Fixtures for every test: a clean environment, and the real data where it is. Nothing of one room only."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,12 @@ _KEPT = ("VIGIE_REAL_DATA",)
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the developer's own VIGIE_*, DAGSTER_* or AWS_* settings."""
     for name in list(os.environ):
         if name.startswith(("VIGIE_", "DAGSTER_", "AWS_", "DBT_")) and name not in _KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -153,10 +153,9 @@ class Archive:
             for client, day in orjson.loads(self._store.get(_batch_key(batch_id)).body)
         ]
 
-    def last_batch_number(self) -> int:
-        """The highest number a batch was kept under (batch ids are `{number}-{day}`), 0 where there is none."""
-        names = (info.key.removeprefix("batches/") for info in self._store.list("batches/"))
-        return max((int(name.partition("-")[0]) for name in names), default=0)
+    def batch_ids(self) -> list[str]:
+        """Every batch that was ever kept; ids are `{number}-{day}`."""
+        return [info.key.removeprefix("batches/").removesuffix(".json") for info in self._store.list("batches/")]
 
 
 _READABLE = orjson.OPT_INDENT_2

@@ -3,12 +3,14 @@
 Here: the sensors warehouse_due and newsletters_due. Not here: which cells there are (client_items_due), the work.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from dagster import (
+    DagsterInstance,
     DefaultSensorStatus,
     RunRequest,
+    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
@@ -40,8 +42,7 @@ def warehouse_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
         if stages.items.under_way(instance):
             return SkipReason("waiting for client_items in progress: their cells are one batch.")
         archive, requests = Archive(data_store.store()), []
-        # A batch is named after the event it ends with, so the batches themselves say where a lost cursor was.
-        after = int(context.cursor) if context.cursor else archive.last_batch_number()
+        after = int(context.cursor) if context.cursor else _asked_up_to(instance, archive)
         cells, end = materialized_since(instance, CLIENT_ITEMS, after)
         if not cells:
             return SkipReason("no cell materialized since the last look.")
@@ -87,7 +88,7 @@ def newsletters_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
             cells = archive.batch(batch) if batch else [(client, day) for client in clients for day in days]
             for client, day in cells:
                 due.setdefault(client, set()).add(str(monday(day)))
-        weeks = sorted({week for of_client in due.values() for week in of_client})
+        weeks = _mondays({week for of_client in due.values() for week in of_client})
         requests = [
             RunRequest(
                 run_key=f"newsletters-{end}-{cells.rows.first}-{cells.columns.first}",
@@ -98,6 +99,26 @@ def newsletters_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
         return SensorResult(run_requests=requests, cursor=str(end))
 
     return newsletters_due
+
+
+def _asked_up_to(instance: DagsterInstance, archive: Archive) -> int:
+    """Where a lost cursor was. A batch is named after the event it ends with: the highest number whose batches have all
+    become runs. One that was kept and never asked for (its tick died) is asked for again with what came after it."""
+    numbers: dict[int, list[str]] = {}
+    for batch_id in archive.batch_ids():
+        numbers.setdefault(int(batch_id.partition("-")[0]), []).append(batch_id)
+    for number in sorted(numbers, reverse=True):
+        if all(instance.get_runs_count(RunsFilter(tags={BATCH_TAG: batch_id})) for batch_id in numbers[number]):
+            return number
+    return 0
+
+
+def _mondays(weeks: Collection[str]) -> list[str]:
+    """Every Monday from the first to the last of `weeks`: a range of weeks holds those in between too."""
+    if not weeks:
+        return []
+    first, last = date.fromisoformat(min(weeks)).toordinal(), date.fromisoformat(max(weeks)).toordinal()
+    return [str(date.fromordinal(day)) for day in range(first, last + 1, 7)]
 
 
 def _calendar(days: Sequence[date]) -> list[str]:

@@ -6,6 +6,7 @@ Here: which cells are missing or behind their sources, as the fewest runs. Not h
 
 import json
 from collections.abc import Mapping
+from datetime import date
 
 from dagster import (
     AssetKey,
@@ -65,7 +66,8 @@ def client_items_due_sensor(
         clients = instance.get_dynamic_partitions(CLIENTS)
         configured = instance.get_materialized_partitions(AssetKey(CLIENT_CONFIG))
         archive, now = Archive(data_store.store()), today()
-        days = [str(day) for day in partitions.window(now, history_days) if archive.snapshot_sources(day)]
+        window = [str(day) for day in partitions.window(now, history_days)]
+        days = [day for day in window if archive.snapshot_sources(date.fromisoformat(day))]
         keys = [client_day(client, day) for client in clients if client in configured for day in days]
         tried = instance.get_status_by_partition(AssetKey(CLIENT_ITEMS), keys, partitions.client_days) or {}
         due: set[str] = {key for key in keys if tried.get(key) is None}
@@ -77,7 +79,7 @@ def client_items_due_sensor(
         wanted: dict[str, set[str]] = {}
         for client, day in split(due):
             wanted.setdefault(client, set()).add(str(day))
-        requests = [RunRequest(tags=rectangle_tags(cells)) for cells in rectangles(wanted, clients, days)]
+        requests = [RunRequest(tags=rectangle_tags(cells)) for cells in rectangles(wanted, clients, window)]
         context.log.info(f"{len(due)} cells due in {len(requests)} runs")
         mark = json.dumps(last)
         if not requests:
