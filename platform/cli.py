@@ -23,9 +23,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_show_locals=False,
 )
-clients = typer.Typer(help="Client files: what they say, and whether they can be read.", no_args_is_help=True)
+clients = typer.Typer(help="Client files: list them, check them.", no_args_is_help=True)
 catalog = typer.Typer(help="The source catalog.", no_args_is_help=True)
-target = typer.Typer(help="Targets: which store, database and warehouse this process works on.", no_args_is_help=True)
+target = typer.Typer(help="Targets: the stores and the warehouse to work on.", no_args_is_help=True)
 app.add_typer(clients, name="clients")
 app.add_typer(catalog, name="catalog")
 app.add_typer(target, name="target")
@@ -57,7 +57,10 @@ def errors_in_words() -> Iterator[None]:
 def clients_check(
     files: Annotated[list[Path], typer.Argument(help="Client files, named after their ids.", metavar="FILE...")],
 ) -> None:
-    """Say what is wrong with client files, as the sensor would: file, line, remedy."""
+    """Say what is wrong in client files: line and remedy.
+
+    The same words as the activation sensor's.
+    """
     from domain.clients import PREFIX, ClientConfigError, read_client
     from domain.errors import ConfigError
 
@@ -86,7 +89,7 @@ def clients_check(
 
 @clients.command("list")
 def clients_list() -> None:
-    """List the client files of the target's config bucket: active, inactive, invalid."""
+    """List the target's client files and their states."""
     from domain.clients import ClientConfig
     from resources.config_bucket import ConfigBucket
     from resources.object_store import open_store
@@ -134,7 +137,7 @@ def catalog_check(
 
 @target.command("check")
 def target_check() -> None:
-    """Show the answers of the target that VIGIE_TARGET names, or what it lacks."""
+    """Show the answers of the target, or what it lacks."""
     from settings import load_settings
 
     with errors_in_words():
@@ -154,7 +157,10 @@ def _flat(answer: object, name: str = "") -> list[str]:
 
 @target.command("list")
 def target_list() -> None:
-    """List the targets there are: the files in platform/targets/ and in .vigie/targets/."""
+    """List the targets there are.
+
+    They are the files in platform/targets/ and in .vigie/targets/.
+    """
     from settings import Environment, target_names
 
     for name in target_names(Environment().home):
@@ -163,7 +169,7 @@ def target_list() -> None:
 
 @app.command()
 def prepare() -> None:
-    """Make the target's folders, its Dagster instance with its pools, and the dbt manifest ready."""
+    """Make folders, Dagster instance and dbt manifest ready."""
     from local.instance import prepare as make_ready
     from settings import load_settings
 
@@ -178,7 +184,10 @@ def dev(
     port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
     host: Annotated[str, typer.Option(help="The address of the Dagster UI.")] = "127.0.0.1",
 ) -> None:
-    """Start the Dagster UI and daemon on the target, and the example site that its first clients may follow."""
+    """Start the Dagster UI and daemon on the target.
+
+    On `dev`, also an example site that the first clients may follow.
+    """
     from local.dev import run
     from settings import load_settings
 
@@ -188,7 +197,7 @@ def dev(
 
 @app.command()
 def demo() -> None:
-    """Run the whole client half on a site of its own, offline, and show what came of it."""
+    """Run the client half offline; show what came of it."""
     from local.demo import run
 
     with errors_in_words():

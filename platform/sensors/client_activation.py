@@ -74,7 +74,7 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
             else:
                 configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in activated]
                 requests += _snapshot_request(partitions, stages, Archive(data_store.store()), catalog, configs)
-        if decision.cursor.files.keys() != cursor.files.keys() or read:
+        if decision.cursor.files != cursor.files:
             events.append(_observation(decision.cursor))
         gone = {*decision.deactivated, *decision.removed}
         order = [client for client in present if client not in gone] + list(activated)
