@@ -7,13 +7,18 @@ Imports of the heavy parts are inside the commands, so that `--help` answers at 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from domain.accounts import DemandError
 from domain.errors import VigieError
+
+if TYPE_CHECKING:
+    from resources.database import AccountsDatabase
+    from settings import Settings
 
 app = typer.Typer(
     name="vigie",
@@ -26,6 +31,8 @@ app = typer.Typer(
 clients = typer.Typer(help="Client files: list them, check them.", no_args_is_help=True)
 catalog = typer.Typer(help="The source catalog.", no_args_is_help=True)
 target = typer.Typer(help="Targets: the stores and the warehouse to work on.", no_args_is_help=True)
+accounts = typer.Typer(help="Cloud accounts: register, demand, look.", no_args_is_help=True)
+app.add_typer(accounts, name="accounts")
 app.add_typer(clients, name="clients")
 app.add_typer(catalog, name="catalog")
 app.add_typer(target, name="target")
@@ -165,6 +172,120 @@ def target_list() -> None:
 
     for name in target_names(Environment().home):
         out.print(name)
+
+
+By = Annotated[str, typer.Option("--by", help="Who asks.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="KEY=VALUE; may be repeated.", metavar="KEY=VALUE")]
+
+
+@accounts.command("migrate")
+def accounts_migrate() -> None:
+    """Bring the database's tables to the newest migration."""
+    with errors_in_words(), _database() as (settings, database):
+        database.upgrade(settings.migrations)
+    out.print("the tables are up to date")
+
+
+@accounts.command("register")
+def accounts_register(
+    name: Annotated[str, typer.Argument(help="The account's name, a slug.")],
+    number: Annotated[str, typer.Option(help="The account's number at the cloud.")],
+    iam_version: Annotated[str, typer.Option(help="The version of the IAM module it has.")],
+    subnet_count: Annotated[int, typer.Option(help="How many subnets it has, 1 to 20.")],
+    by: By,
+    monitoring: Annotated[bool, typer.Option(help="Whether it is monitored.")] = False,
+    tag: Tags = None,
+) -> None:
+    """Register an account with its first version."""
+    from domain.accounts import DesiredState
+
+    with errors_in_words(), _database() as (_settings, database):
+        state = DesiredState(iam_version, subnet_count, monitoring, _tags(tag) or {})
+        database.register(name, number, state, by)
+    out.print(f"{name}: registered, version 1")
+
+
+@accounts.command("request")
+def accounts_request(
+    names: Annotated[list[str], typer.Argument(help="Exact names of accounts.", metavar="NAME...")],
+    reason: Annotated[str, typer.Option(help="Why, for instance a change number.")],
+    by: By,
+    iam_version: Annotated[str | None, typer.Option(help="The version of the IAM module to have.")] = None,
+    subnet_count: Annotated[int | None, typer.Option(help="How many subnets to have, 1 to 20.")] = None,
+    monitoring: Annotated[bool | None, typer.Option(help="Whether to be monitored.")] = None,
+    tag: Tags = None,
+    mode: Annotated[str, typer.Option(help="plan_only or plan_and_apply.")] = "plan_only",
+) -> None:
+    """Demand a change: all accounts, or none.
+
+    One unknown name declines the whole demand. What is not asked for stays as it is; --tag replaces all tags.
+    """
+    from domain.accounts import Demand
+
+    with errors_in_words(), _database() as (_settings, database):
+        demand = Demand(names, by, reason, iam_version, subnet_count, monitoring, _tags(tag), mode)  # type: ignore[arg-type]
+        written = database.request(demand)
+    for one in written:
+        out.print(
+            f"{one.account}: " + (f"version {one.version}" if one.new else f"as asked already (version {one.version})")
+        )
+
+
+@accounts.command("list")
+def accounts_list() -> None:
+    """List the accounts and where they stand."""
+    with errors_in_words(), _database() as (_settings, database):
+        found = database.accounts()
+    table = _table("accounts", "name", "number", "mode", "desired", "applied", "status", "since")
+    for one in found:
+        applied = "-" if one.applied_version is None else str(one.applied_version)
+        since = f"{one.updated_at:%Y-%m-%d %H:%M}"
+        table.add_row(one.name, one.number, one.mode, str(one.desired_version), applied, one.status, since)
+    out.print(table)
+
+
+@accounts.command("show")
+def accounts_show(name: Annotated[str, typer.Argument(help="The account's exact name.")]) -> None:
+    """Show an account's versions."""
+    with errors_in_words(), _database() as (_settings, database):
+        versions = database.versions(name)
+    table = _table(name, "version", "iam_version", "subnets", "monitoring", "tags", "by", "reason", "at")
+    for one in versions:
+        tags = ", ".join(f"{key}={value}" for key, value in sorted(one.tags.items()))
+        shown = (
+            one.version,
+            one.iam_version,
+            one.subnet_count,
+            one.enable_monitoring,
+            tags,
+            one.requested_by,
+            one.reason,
+        )
+        table.add_row(*map(str, shown), f"{one.requested_at:%Y-%m-%d %H:%M}")
+    out.print(table)
+
+
+@contextmanager
+def _database() -> Iterator[tuple["Settings", "AccountsDatabase"]]:
+    from resources.database import open_database
+    from settings import load_settings
+
+    settings = load_settings()
+    database = open_database(settings)
+    try:
+        yield settings, database
+    finally:
+        database.close()
+
+
+def _tags(pairs: list[str] | None) -> dict[str, str] | None:
+    """`["a=1"]` as `{"a": "1"}`; None stays None."""
+    if pairs is None:
+        return None
+    for pair in pairs:
+        if "=" not in pair:
+            raise DemandError(f"{pair!r} is not KEY=VALUE.", where="--tag", remedy="For instance: --tag owner=network")
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 @app.command()

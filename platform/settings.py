@@ -185,6 +185,11 @@ class Settings(_Frozen):
     schedule: Schedule = Schedule()
 
     @property
+    def migrations(self) -> Path:
+        """The folder of the database's migrations."""
+        return self.project_root / "migrations"
+
+    @property
     def dbt_project(self) -> Path:
         """The folder of the dbt project."""
         return self.project_root / "dbt_project"
@@ -252,6 +257,11 @@ def own_targets(home: Path = STATE) -> Path:
 def _process_environment() -> dict[str, str]:
     stored = {k: v for k, v in dotenv_values(PROJECT_ROOT / ".env").items() if v is not None}
     return {**stored, **os.environ}
+
+
+def environment_value(name: str) -> str | None:
+    """One variable of the process or of `.env`: for `resources.secrets`, which reads secrets when they are used."""
+    return _process_environment().get(name)
 
 
 def child_environment(settings: Settings, **more: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
+from resources.database import open_database
 from resources.dbt import dbt_environment, dbt_project, prepare_manifest
 from settings import DirectoryLocation, DuckDBWarehouse, Settings, child_environment
 
@@ -34,6 +35,10 @@ def prepare(settings: Settings) -> Path:
             location.path.mkdir(parents=True, exist_ok=True)
     if isinstance(stores.config, DirectoryLocation):
         (stores.config.path / "clients").mkdir(exist_ok=True)
+    if settings.database.url.startswith("sqlite"):  # a server's tables are changed on demand: vigie accounts migrate
+        database = open_database(settings)
+        database.upgrade(settings.migrations)
+        database.close()
     prepare_manifest(dbt_project(settings), dbt_environment(settings))
     with DagsterInstance.from_config(str(home)) as instance:
         for pool, slots in pools(settings).items():

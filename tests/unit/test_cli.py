@@ -318,3 +318,42 @@ class TestTargetList:
         own_targets(home).mkdir()
         (own_targets(home) / "mine.yaml").write_bytes((TARGETS / "dev.yaml").read_bytes())
         assert vigie("target", "list").stdout.split() == ["dev", "mine", "prod"]
+
+
+class TestAccounts:
+    """Demands from the command line, on a SQLite database of their own."""
+
+    @pytest.fixture(autouse=True)
+    def registered(self, home: Path) -> None:
+        assert vigie("accounts", "migrate").exit_code == 0
+        for name in ("alpha", "beta"):
+            state = ("--iam-version", "1.0.0", "--subnet-count", "3", "--tag", "owner=net", "--by", "ops")
+            assert vigie("accounts", "register", name, "--number", "0001", *state).exit_code == 0
+
+    def test_a_demand_is_a_version_for_every_account_it_names(self) -> None:
+        said = vigie("accounts", "request", "beta", "alpha", "--subnet-count", "4", "--reason", "CHG-1", "--by", "ann")
+        assert said.stdout.splitlines() == ["alpha: version 2", "beta: version 2"]
+        again = vigie("accounts", "request", "alpha", "--subnet-count", "4", "--reason", "CHG-1", "--by", "ann")
+        assert again.stdout.splitlines() == ["alpha: as asked already (version 2)"]
+        assert "CHG-1" in vigie("accounts", "show", "alpha").stdout
+
+    def test_one_unknown_name_declines_it_all(self) -> None:
+        said = vigie("accounts", "request", "alpha", "gamma", "--subnet-count", "4", "--reason", "r", "--by", "ann")
+        assert said.exit_code == 1
+        assert "Accounts not present in database: gamma" in said.stderr
+        assert "CHG" not in vigie("accounts", "show", "alpha").stdout
+
+    def test_a_tag_without_a_value_is_refused_with_an_example(self) -> None:
+        said = vigie("accounts", "request", "alpha", "--tag", "owner", "--reason", "r", "--by", "ann")
+        assert said.exit_code == 1
+        assert "--tag owner=network" in said.stderr
+
+    def test_the_list_shows_where_each_account_stands(self) -> None:
+        shown = vigie("accounts", "list").stdout
+        assert "alpha" in shown
+        assert "IDLE" in shown
+
+    def test_an_account_that_is_not_there_is_named(self) -> None:
+        said = vigie("accounts", "show", "gamma")
+        assert said.exit_code == 1
+        assert "gamma" in said.stderr

@@ -1,0 +1,140 @@
+"""The tables of the accounts' database, as SQLAlchemy models.
+
+Here: columns and constraints, the same on SQLite and PostgreSQL. Not here: transactions (database), migrations
+(migrations/, which a test holds equal to this).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from domain.accounts import DesiredState
+
+_NAMES = {  # constraints get the same names everywhere, so that migrations can speak of them
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+MODES = ("auto", "manual", "observe", "paused")
+STATUSES = (
+    *("IDLE", "PENDING_SCHEMATICS", "PLANNING", "PLANNED", "AWAITING_APPROVAL", "APPLYING", "UPDATED"),
+    *("PLAN_FAILED", "APPLY_FAILED", "ROLLED_BACK"),
+)
+JOB_KINDS = ("plan", "apply", "destroy")
+
+
+def _one_of(column: str, values: Sequence[str]) -> CheckConstraint:
+    return CheckConstraint(f"{column} in ({', '.join(repr(value) for value in values)})", name=column)
+
+
+class Base(DeclarativeBase):
+    """Every table of the database."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+
+
+class Account(Base):
+    """One cloud account, which is one Schematics workspace; `mode` says how far it goes by itself."""
+
+    __tablename__ = "account"
+    __table_args__ = (_one_of("mode", MODES), _one_of("status", STATUSES))
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    number: Mapped[str] = mapped_column(String(64))
+    type: Mapped[str] = mapped_column(String(64), default="")
+    environment_type: Mapped[str] = mapped_column(String(64), default="")
+    code_bu: Mapped[str] = mapped_column(String(64), default="")
+    schematics_workspace_id: Mapped[str | None] = mapped_column(String(128), unique=True)
+    mode: Mapped[str] = mapped_column(String(16), default="manual")
+    desired_version: Mapped[int] = mapped_column(Integer, default=1)
+    applied_version: Mapped[int | None] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(String(24), default="IDLE")
+    status_reason: Mapped[str] = mapped_column(Text, default="")
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class StateVersion(Base):
+    """What an account shall be, version by version; a row never changes. A rollback is a new version."""
+
+    __tablename__ = "state_version"
+    __table_args__ = (CheckConstraint("subnet_count between 1 and 20", name="subnet_count"),)
+
+    account: Mapped[str] = mapped_column(ForeignKey("account.name"), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    iam_version: Mapped[str] = mapped_column(String(64))
+    subnet_count: Mapped[int] = mapped_column(Integer)
+    enable_monitoring: Mapped[bool] = mapped_column(Boolean)
+    tags: Mapped[dict[str, str]] = mapped_column(JSON)
+    execution_mode: Mapped[str] = mapped_column(String(16))
+    requested_by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(Text)
+    requested_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    fingerprint: Mapped[str] = mapped_column(String(16))
+
+    def state(self) -> DesiredState:
+        """The version's content."""
+        return DesiredState(self.iam_version, self.subnet_count, self.enable_monitoring, dict(self.tags))
+
+
+class SchematicsJob(Base):
+    """One launch: the row is committed before it (intended), the activity's id right after it."""
+
+    __tablename__ = "schematics_job"
+    __table_args__ = (UniqueConstraint("account", "version", "kind", "attempt"), _one_of("kind", JOB_KINDS))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    account: Mapped[str] = mapped_column(ForeignKey("account.name"))
+    version: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(Integer)
+    activity_id: Mapped[str | None] = mapped_column(String(128), unique=True)
+    status: Mapped[str] = mapped_column(String(32))
+    to_add: Mapped[int | None] = mapped_column(Integer)
+    to_change: Mapped[int | None] = mapped_column(Integer)
+    to_destroy: Mapped[int | None] = mapped_column(Integer)
+    intended_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    launched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    error: Mapped[str] = mapped_column(Text, default="")
+    log_key: Mapped[str] = mapped_column(String(300), default="")
+
+
+class Approval(Base):
+    """Who allowed one plan to be applied, exactly as it was, and until when."""
+
+    __tablename__ = "approval"
+
+    job: Mapped[int] = mapped_column(ForeignKey("schematics_job.id"), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    approved_by: Mapped[str] = mapped_column(String(200))
+    approved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class Audit(Base):
+    """Who did what to which account, and when. Rows are only ever added."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    actor: Mapped[str] = mapped_column(String(200))
+    account: Mapped[str] = mapped_column(String(100), index=True)
+    action: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)

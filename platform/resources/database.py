@@ -1,0 +1,184 @@
+"""The accounts' SQL database: the few transactions that write it. SQLite or PostgreSQL.
+
+Here: reading, and writing demands before anything else happens. Not here: tables (account_tables), migrations
+(migrations/), what a demand means (domain.accounts), Terraform's state (Schematics keeps it).
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, event, make_url, select
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
+
+from domain.accounts import Demand, DemandError, DesiredState, checked_name, wrong_state
+from domain.errors import MissingError, TransientError
+from resources.account_tables import Account, Audit, StateVersion
+from resources.secrets import read_secret
+from settings import Settings
+
+_NO_TABLE = re.compile(r"no such table|relation .* does not exist")  # SQLite's words, PostgreSQL's words
+
+
+def open_database(settings: Settings) -> "AccountsDatabase":
+    """The target's database; its password is read now."""
+    return AccountsDatabase(settings.database.url, read_secret(settings.database.password))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a demand did to one account; `new` is False where it was so already and nothing was written."""
+
+    account: str
+    version: int
+    new: bool
+
+
+class AccountsDatabase:
+    """The database behind one URL. Every method is one transaction.
+
+    Raises DemandError (nothing written) for what cannot be, TransientError where the database does not answer.
+    """
+
+    def __init__(self, url: str, password: str | None = None) -> None:
+        parsed = make_url(url)
+        self._engine: Engine = create_engine(
+            parsed.set(password=password) if password else parsed, pool_pre_ping=True, hide_parameters=True
+        )
+        if parsed.get_backend_name() == "sqlite":
+            if parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            event.listen(self._engine, "connect", _sqlite_as_a_server)
+            event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("begin immediate"))
+
+    def upgrade(self, migrations: Path) -> None:
+        """Brings the tables to the newest migration; harmless where they are there."""
+        config = Config()
+        config.set_main_option("script_location", str(migrations))
+        with self._engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Lets go of every connection."""
+        self._engine.dispose()
+
+    def register(self, name: str, number: str, state: DesiredState, actor: str, **more: str) -> None:
+        """A new account with its first version; `more` holds type, environment_type, code_bu."""
+        wrong = wrong_state(state.iam_version, state.subnet_count, state.tags)
+        if wrong:
+            raise DemandError("; ".join(wrong) + ".", where=name)
+        with self._transaction() as session:
+            if session.get(Account, checked_name(name)):
+                raise DemandError(
+                    "the account is registered already.", where=name, remedy="Send a demand to change it."
+                )
+            now = datetime.now(UTC)
+            session.add(Account(name=name, number=number, updated_at=now, **more))
+            session.flush()
+            first = Demand([name], actor, "registered")
+            session.add(_version(name, 1, state, first, now))
+            session.add(Audit(at=now, actor=actor, account=name, action="register", detail={"number": number}))
+
+    def request(self, demand: Demand) -> list[Written]:
+        """Writes a new version for every account of the demand, or declines it all.
+
+        One unknown name declines the whole demand, naming all that are missing. An account that is already as
+        asked gets no new version. The accounts are locked in one order, so two demands never wait for each other.
+        """
+        demand.checked()
+        names = sorted(demand.account_names)
+        with self._transaction() as session:
+            found = session.scalars(
+                select(Account).where(Account.name.in_(names)).order_by(Account.name).with_for_update()
+            )
+            accounts = {account.name: account for account in found}
+            missing = [name for name in names if name not in accounts]
+            if missing:
+                raise DemandError(
+                    f"Accounts not present in database: {', '.join(missing)}.",
+                    remedy="Nothing was written. Mend the names (vigie accounts list), or register the accounts.",
+                )
+            now = datetime.now(UTC)
+            return [self._write(session, accounts[name], demand, now) for name in names]
+
+    def accounts(self) -> list[Account]:
+        """Every account, by name."""
+        with self._transaction() as session:
+            return list(session.scalars(select(Account).order_by(Account.name)))
+
+    def versions(self, name: str) -> list[StateVersion]:
+        """An account's versions, oldest first. DemandError where there is no such account."""
+        with self._transaction() as session:
+            if not session.get(Account, name):
+                raise DemandError(f"Accounts not present in database: {name}.", remedy="See: vigie accounts list")
+            of_account = select(StateVersion).where(StateVersion.account == name).order_by(StateVersion.version)
+            return list(session.scalars(of_account))
+
+    def audit(self, name: str) -> list[Audit]:
+        """What was done to an account, oldest first."""
+        with self._transaction() as session:
+            return list(session.scalars(select(Audit).where(Audit.account == name).order_by(Audit.id)))
+
+    def _write(self, session: Session, account: Account, demand: Demand, now: datetime) -> Written:
+        current = session.get_one(StateVersion, (account.name, account.desired_version))
+        state = demand.applied_to(current.state())
+        if state.fingerprint == current.fingerprint:
+            return Written(account.name, account.desired_version, new=False)
+        account.desired_version += 1
+        account.status, account.status_reason, account.updated_at = "PENDING_SCHEMATICS", demand.reason, now
+        session.add(_version(account.name, account.desired_version, state, demand, now))
+        detail = {"version": account.desired_version, "fingerprint": state.fingerprint, "reason": demand.reason}
+        session.add(Audit(at=now, actor=demand.requested_by, account=account.name, action="request", detail=detail))
+        return Written(account.name, account.desired_version, new=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except (OperationalError, ProgrammingError) as error:
+            where = self._engine.url.render_as_string(hide_password=True)
+            if _NO_TABLE.search(str(error.orig)):
+                raise MissingError(
+                    "the accounts' tables are not there.", where=where, remedy="Make them: vigie accounts migrate"
+                ) from error
+            if isinstance(error, ProgrammingError):
+                raise
+            raise TransientError(f"the database does not answer: {error.orig}", where=where) from error
+        except IntegrityError as error:
+            raise TransientError(
+                f"somebody wrote the same at the same time: {error.orig}", remedy="Nothing was written. Send it again."
+            ) from error
+
+
+def _version(name: str, number: int, state: DesiredState, demand: Demand, now: datetime) -> StateVersion:
+    return StateVersion(
+        account=name,
+        version=number,
+        iam_version=state.iam_version,
+        subnet_count=state.subnet_count,
+        enable_monitoring=state.enable_monitoring,
+        tags=dict(state.tags),
+        execution_mode=demand.execution_mode,
+        requested_by=demand.requested_by,
+        reason=demand.reason,
+        requested_at=now,
+        fingerprint=state.fingerprint,
+    )
+
+
+def _sqlite_as_a_server(connection: Any, _record: Any) -> None:
+    """SQLite keeps foreign keys only when asked, and a transaction that reads before it writes fails beside another
+    writer unless it takes the lock at its beginning: the driver's own begin is switched off for ours."""
+    connection.isolation_level = None
+    connection.execute("pragma foreign_keys = on")
+    connection.execute("pragma busy_timeout = 30000")
