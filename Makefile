@@ -23,9 +23,9 @@ setup: .venv/.ready ## install everything into .venv from requirements.lock
 
 # uv where it is on the PATH, else brought into .venv.
 .venv/.ready: requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11))' || \
-		{ echo "Vigie needs Python 3.11 or newer; found $$($(PYTHON) --version). Try: make setup PYTHON=python3.12"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo "Vigie needs Python 3.11, 3.12 or 3.13; found $$($(PYTHON) --version). Try: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || { command -v uv >/dev/null && uv venv --quiet --python $(PYTHON) .venv; } || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || test -x $(BIN)/uv || { \
 		echo "bringing uv into .venv"; \
 		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; \

@@ -42,6 +42,7 @@ def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:
             )
         ],
         backfill_policy=BackfillPolicy.single_run(),
+        pool="configs",  # of two runs the older could write last
     )
     def client_config(
         context: AssetExecutionContext, config_store: ObjectStoreResource, data_store: ObjectStoreResource

@@ -25,7 +25,7 @@ from dagster import (
 from assets.names import CLIENT_CONFIG, LAST_MODEL, NEWSLETTER
 from assets.outcomes import Outcomes
 from domain.clients import ClientConfig
-from domain.errors import MissingError, VigieError
+from domain.errors import MissingError
 from domain.newsletters import Newsletter, Section, Story, compose, manifest, render_html, render_markdown, to_json
 from partitions import Partitions, client_week, split
 from resources.archive import Archive
@@ -77,7 +77,7 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 try:
                     page = _page(configs.get(client), client, week, stories[client])
                     files = _write(pages, page)
-                except VigieError as error:
+                except Exception as error:  # noqa: BLE001 (one client's page must not stop the others)
                     outcomes.fail(key, error)
                     continue
                 yield outcomes.record(key, _metadata(page, pages.uri, files))

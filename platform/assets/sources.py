@@ -26,9 +26,10 @@ from assets.checks import catalog_valid, evaluation
 from assets.names import CLIENT_FILES, GOOD_SOURCES, SOURCE_CATALOG, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
 from domain.catalog import Catalog, Source
+from domain.clients import PREFIX
 from domain.errors import ConfigError, VigieError
 from domain.snapshots import Snapshot
-from partitions import Partitions, today
+from partitions import CLIENTS, Partitions, today
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
 from resources.fetcher import Fetched, FetcherResource
@@ -73,7 +74,7 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
         bucket, archive = ConfigBucket(config_store.store()), Archive(data_store.store())
         catalog = bucket.catalog()
         yield evaluation(catalog_valid(catalog))
-        needed = _needed(context, bucket, catalog)
+        needed = _needed(context, bucket, archive, catalog)
         outcomes = Outcomes(context, SOURCE_SNAPSHOTS)
         for key in sorted(outcomes.pending()):  # in time's order: a day learns from the days before it
             day, started = date.fromisoformat(key), time.monotonic()
@@ -94,11 +95,16 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
     return [source_snapshots]
 
 
-def _needed(context: AssetExecutionContext, bucket: ConfigBucket, catalog: Catalog) -> dict[str, Source]:
+def _needed(
+    context: AssetExecutionContext, bucket: ConfigBucket, archive: Archive, catalog: Catalog
+) -> dict[str, Source]:
     """The sources of every active client, each once, in the catalog's order."""
     clients, invalid = bucket.active_clients()
     for error in invalid.values():
         context.log.warning(str(error))
+    # A client whose file broke goes on with its last good configuration: its sources are needed too.
+    going_on = set(context.instance.get_dynamic_partitions(CLIENTS)) - {client.client_id for client in clients}
+    clients += archive.configs({client for client in going_on if f"{PREFIX}{client}.yaml" in invalid}).values()
     wanted: set[str] = set()
     for client in clients:
         resolution = catalog.resolve(client.bouquets, client.extra_sources)

@@ -63,9 +63,21 @@ class Decision:
     cursor: Cursor
 
 
-def to_read(listing: Mapping[str, str], cursor: Cursor, partitions: Collection[str]) -> list[str]:
-    """The keys to read, of a listing key -> ETag: what is not as the last look left it, and active clients that are
-    not in the graph (they wait for a catalog, or somebody removed their partition)."""
+def behind(cursor: Cursor, built: Mapping[str, str]) -> set[str]:
+    """The active clients whose configuration was never materialized from the file that the last look saw."""
+    return {
+        client
+        for key, known in cursor.files.items()
+        if known.state == ACTIVE and (client := _id(key)) and built.get(client) != known.etag
+    }
+
+
+def to_read(
+    listing: Mapping[str, str], cursor: Cursor, partitions: Collection[str], again: Collection[str] = ()
+) -> list[str]:
+    """The keys to read, of a listing key -> ETag: what is not as the last look left it; active clients that are not in
+    the graph (they wait for a catalog, or somebody removed their partition); inactive ones that still are (their
+    removal was postponed); and those of `again`."""
     return [
         key
         for key, etag in listing.items()
@@ -73,7 +85,8 @@ def to_read(listing: Mapping[str, str], cursor: Cursor, partitions: Collection[s
         and (
             (known := cursor.files.get(key)) is None
             or known.etag != etag
-            or (known.state == ACTIVE and _id(key) not in partitions)
+            or (known.state == ACTIVE and (_id(key) not in partitions or _id(key) in again))
+            or (known.state == INACTIVE and _id(key) in partitions)
         )
     ]
 

@@ -142,7 +142,7 @@ def identified(source: Source, day: date, at: datetime, entries: Sequence[Parsed
             guid=entry.guid,
             published_at=entry.published_at,
             date_source=entry.date_source,
-            first_seen=min(first, day) if first else day,
+            first_seen=first or day,
             ingested_at=at,
             language=language_of(f"{entry.title}. {entry.content}", source.default_language),
             content_hash=content_hash(entry.content),

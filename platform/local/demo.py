@@ -119,9 +119,13 @@ def _ask_for_the_day(settings: Settings, instance: DagsterInstance) -> None:
     """Asks for the archived days as one range, as a person would in the UI, where they are not in the graph yet."""
     known = instance.get_materialized_partitions(AssetKey(SOURCE_SNAPSHOTS))
     last = today() - timedelta(days=1)
-    if settings.first_day.isoformat() in known:
+    if settings.first_day.isoformat() not in known:
+        days = Range(settings.first_day.isoformat(), last.isoformat())
+    elif today().isoformat() not in known:  # another day than the first demo's: as the schedule does in the morning
+        days = Range(today().isoformat(), today().isoformat())
+    else:
         return
-    tags = range_tags(Range(settings.first_day.isoformat(), last.isoformat()))
+    tags = range_tags(days)
     log = settings.home / "launch.log"
     command = ("dagster", "job", "launch", "-j", "fetch_sources", "--tags", orjson.dumps(tags).decode())
     if start(settings, *command, log=log).wait() != 0:

@@ -49,6 +49,7 @@ def prepare(settings: Settings) -> Path:
 def pools(settings: Settings) -> dict[str, int]:
     """Pool -> how many steps may be in it at once, over all runs."""
     return {
+        "configs": 1,
         "sources": 1,  # a second run of the day finds its work done
         "warehouse": 1 if isinstance(settings.warehouse, DuckDBWarehouse) else 8,  # DuckDB has one writer
         "schematics": settings.schematics.pool_slots,

@@ -109,7 +109,7 @@ class Archive:
         self._store.put(f"client_configs/{config.client_id}.json", orjson.dumps(record, option=_READABLE), _JSON)
 
     def configs(self, clients: Iterable[str]) -> dict[str, ClientConfig]:
-        """The kept configurations of those clients; absent ones are left out. Raises ConfigError on a damaged one."""
+        """The kept configurations of those clients; absent and damaged ones are left out."""
         with ThreadPoolExecutor(PARALLEL) as threads:
             found = threads.map(self._config, clients)
         return {config.client_id: config for config in found if config}
@@ -120,10 +120,8 @@ class Archive:
             return ClientConfig.from_json(orjson.loads(self._store.get(key).body))
         except MissingError:
             return None
-        except ValueError as error:
-            raise ConfigError(
-                f"the kept copy is damaged: {error}.", where=key, remedy=f"Materialize client_config of {client} again."
-            ) from error
+        except (ValueError, ConfigError):
+            return None  # as if it had never been kept: who needs it says how to make it anew
 
     # --- items
 

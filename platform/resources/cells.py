@@ -10,7 +10,7 @@ from datetime import date
 
 from domain.catalog import Catalog, Resolution
 from domain.client_days import ClientDay, build
-from domain.errors import MissingError, VigieError
+from domain.errors import MissingError, PermanentError, VigieError
 from domain.snapshots import Snapshot
 from resources.archive import Archive
 from resources.object_store import PARALLEL
@@ -50,6 +50,8 @@ class Cells:
                 self._archive.keep_items(cell)
         except VigieError as error:
             return error
+        except Exception as error:  # noqa: BLE001 (whatever one client's data does must not stop the others)
+            return PermanentError(f"its cell cannot be built: {type(error).__name__}: {error}", where=f"{client} {day}")
         return cell
 
     def _cell(self, client: str, day: date, snapshots: dict[str, Snapshot]) -> ClientDay:

@@ -48,7 +48,12 @@ def prepare_manifest(project: DbtProject, environment: Mapping[str, str]) -> Non
     folder, manifest = Path(project.project_dir), project.manifest_path
     if manifest.is_file():
         built = manifest.stat().st_mtime
-        files = (path for pattern in _WATCHED for path in folder.rglob(pattern) if "target" not in path.parts)
+        files = (
+            path
+            for pattern in _WATCHED
+            for path in folder.rglob(pattern)
+            if "target" not in path.relative_to(folder).parts
+        )
         if all(path.stat().st_mtime <= built for path in files):
             return
     manifest.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ Here: listing, reading what changed, turning the decision into Dagster's request
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from dagster import (
     AddDynamicPartitionsRequest,
@@ -27,7 +28,7 @@ from dagster import (
 
 from assets.checks import catalog_valid, evaluation, files_valid
 from assets.names import CLIENT_CONFIG, CLIENT_FILES, ETAG_TAG
-from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, decide, to_read
+from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, behind, decide, to_read
 from domain.catalog import Catalog
 from domain.clients import ClientConfig, client_id_of
 from domain.errors import ConfigError
@@ -55,30 +56,38 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         instance, bucket = context.instance, ConfigBucket(config_store.store())
         listing, cursor = bucket.listing(), Cursor.load(context.cursor)
         present = instance.get_dynamic_partitions(CLIENTS)
-        read = bucket.read(to_read(listing, cursor, present))
-        built = _built(instance) if read else {}
+        built, reading = _built(instance), stages.configs.under_way(instance)
+        # A run that failed left its clients behind: they are asked for again, once an hour (the run key sees to it).
+        again = set() if reading else behind(cursor, built)
+        read = bucket.read(to_read(listing, cursor, present, again))
         decision = decide(listing, cursor, read, present, built)
         events: list[AssetCheckEvaluation | AssetObservation] = []
         if decision.newly_invalid:
             events.append(evaluation(files_valid(_all_invalid(bucket, decision))))
         activated, requests = decision.activated, list[RunRequest]()
         doing_nothing = f"{len(listing)} client files, {len(present)} active; nothing to do."
-        if activated:
+        if activated or decision.changed:
             catalog = _catalog(bucket)
             if isinstance(catalog, ConfigError):
-                doing_nothing = f"{', '.join(activated)} cannot be activated: {catalog}"
+                waiting = ", ".join((*activated, *decision.changed))
+                doing_nothing = f"{waiting}: nothing new is fetched and nobody activated: {catalog}"
                 if any(decision.cursor.files[key] != cursor.files.get(key) for key in read):  # said once
                     context.log.error(doing_nothing)
                     events.append(evaluation(catalog_valid(catalog)))
                 activated = ()
             else:
-                configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in activated]
+                concerned = {*activated, *decision.changed}
+                configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in concerned]
                 requests += _snapshot_request(partitions, stages, Archive(data_store.store()), catalog, configs)
         if decision.cursor.files != cursor.files:
             events.append(_observation(decision.cursor))
         gone = {*decision.deactivated, *decision.removed}
+        if gone and any(stage.under_way(instance) for stage in (stages.configs, stages.items, stages.newsletters)):
+            context.log.info(f"{', '.join(sorted(gone))} leave later: the range of a run under way may end with one")
+            gone = set()
         order = [client for client in present if client not in gone] + list(activated)
-        requests += _config_requests(instance, stages, order, {*activated, *decision.changed}, listing)
+        changed = set() if reading else set(decision.changed)  # else they are found behind at a later look
+        requests += _config_requests(instance, stages, order, {*activated, *changed}, listing)
         _say(context, decision, activated)
         if not (requests or gone or events):
             context.update_cursor(decision.cursor.dump())
@@ -151,7 +160,9 @@ def _config_requests(
     if not clients:
         return []
     # The last materialization is part of the run key: the same content may come back and must run again, while a
-    # second look before the run ends (a lost cursor) asks with the same key and is not run twice.
+    # second look before the run ends (a lost cursor) asks with the same key and is not run twice. The hour is part of
+    # it so that what failed is tried again, and not at every look.
+    hour = f"{datetime.now(UTC):%Y-%m-%dT%H}"
     last = instance.event_log_storage.get_latest_storage_id_by_partition(
         AssetKey(CLIENT_CONFIG), DagsterEventType.ASSET_MATERIALIZATION
     )
@@ -161,7 +172,9 @@ def _config_requests(
         batch = order[order.index(span.first) : order.index(span.last) + 1]
         marks = [f"{client}:{etags.get(client, '')}:{last.get(client, 0)}" for client in batch]
         requests.append(
-            RunRequest(run_key=f"configs-{_short(marks)}", job_name=stages.configs.job.name, tags=range_tags(span))
+            RunRequest(
+                run_key=f"configs-{hour}-{_short(marks)}", job_name=stages.configs.job.name, tags=range_tags(span)
+            )
         )
     return requests
 

@@ -63,6 +63,8 @@ def client_items_due_sensor(
             return SkipReason("no configuration and no snapshot since the last look.")
         if stages.configs.under_way(instance) or stages.sources.under_way(instance):
             return SkipReason("waiting for configurations and snapshots in progress.")
+        if stages.items.under_way(instance):
+            return SkipReason("waiting for cells in progress: what they are built from may have changed since.")
         clients = instance.get_dynamic_partitions(CLIENTS)
         configured = instance.get_materialized_partitions(AssetKey(CLIENT_CONFIG))
         archive, now = Archive(data_store.store()), today()
@@ -73,6 +75,9 @@ def client_items_due_sensor(
         due: set[str] = {key for key in keys if tried.get(key) is None}
         gained = gained_sources(instance, seen[1]) if seen else {}  # a lost cursor cannot tell what is new
         again = {key for key, status in tried.items() if status in _ENDED and key.partition("|")[2] in gained}
+        mended = materialized_since(instance, CLIENT_CONFIG, seen[0])[0] if seen else set()
+        failed = {key for key, status in tried.items() if status == AssetPartitionStatus.FAILED}
+        due |= {key for key in failed if key.partition("|")[0] in mended}
         if again:
             bucket = ConfigBucket(config_store.store())
             due |= _behind(instance, archive, bucket, again, gained)
@@ -119,11 +124,11 @@ def _behind(
     cells: set[str],
     gained: Mapping[str, tuple[int, set[str]]],
 ) -> set[str]:
-    """Of those cells, the ones whose client follows a source that became good after the cell was built."""
-    built = instance.event_log_storage.get_latest_storage_id_by_partition(
-        AssetKey(CLIENT_ITEMS), DagsterEventType.ASSET_MATERIALIZATION, partitions=cells
+    """Of those cells, the ones whose client follows a source that became good after the cell was asked for."""
+    asked = instance.event_log_storage.get_latest_storage_id_by_partition(
+        AssetKey(CLIENT_ITEMS), DagsterEventType.ASSET_MATERIALIZATION_PLANNED, partitions=cells
     )
-    older = {key for key in cells if built.get(key, 0) < gained[key.partition("|")[2]][0]}
+    older = {key for key in cells if asked.get(key, 0) < gained[key.partition("|")[2]][0]}
     configs, catalog = archive.configs({key.partition("|")[0] for key in older}), bucket.catalog()
     follows = {
         client: {source.source_key for source in catalog.resolve(config.bouquets, config.extra_sources).sources}

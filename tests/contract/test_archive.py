@@ -10,7 +10,7 @@ import pytest
 from domain.catalog import Source
 from domain.client_days import ClientDay
 from domain.clients import ClientConfig, read_client
-from domain.errors import ConfigError, MissingError, ParseError
+from domain.errors import MissingError, ParseError
 from domain.items import Item
 from domain.profiles import Selection
 from domain.snapshots import Body, FirstSeen, Snapshot, failure, take
@@ -143,13 +143,12 @@ def test_a_configuration_kept_is_got_back_with_its_warnings(archive: Archive) ->
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"client_id": "acme"}'])
-def test_a_damaged_copy_of_a_configuration_says_how_to_mend_it(
+def test_a_damaged_copy_of_a_configuration_is_as_good_as_none_and_hides_no_other(
     archive: Archive, store: ObjectStore, damage: bytes
 ) -> None:
+    archive.keep_config(read_client("clients/other.yaml", b"client_profile: {active: true}"), "1")
     store.put("client_configs/acme.json", damage)
-    with pytest.raises(ConfigError) as caught:
-        archive.configs(["acme"])
-    assert caught.value.remedy
+    assert list(archive.configs(["acme", "other"])) == ["other"]
 
 
 def test_items_are_written_as_v2_wrote_them(archive: Archive, store: ObjectStore) -> None:

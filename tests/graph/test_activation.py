@@ -2,8 +2,10 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from dagster import DagsterRunStatus
 
 from domain.errors import VigieError
 from partitions import today
@@ -188,3 +190,73 @@ def test_a_source_that_is_down_degrades_its_clients_and_stops_nobody(platform: P
     assert all(run.is_success for run in runs)
     assert platform.materialized("client_items") == {f"acme|{TODAY}"}
     assert {item.source_key for item in platform.archive.items("acme", today())} == {HEALTHY[1]}
+
+
+def under_way(platform: Platform, job: str) -> str:
+    """A run of the job that is queued, as Dagster records it; its id."""
+    definition = platform.defs.resolve_job_def(job)
+    run = platform.instance.create_run_for_job(definition, status=DagsterRunStatus.STARTED)
+    return run.run_id
+
+
+def test_nobody_leaves_the_graph_while_a_run_may_end_its_range_with_them(platform: Platform) -> None:
+    for name in ("aa", "bb", "cc"):
+        platform.put_client(name)
+    platform.settle()
+    platform.put_client("cc", active=False)
+    platform.remove_client("bb")
+    run_id = under_way(platform, "build_client_items")
+    platform.tick("client_activation")
+    assert platform.instance.get_dynamic_partitions("clients") == ["aa", "bb", "cc"]
+    run = platform.instance.get_run_by_id(run_id)
+    assert run
+    platform.instance.report_run_failed(run)
+    platform.tick("client_activation")
+    assert platform.instance.get_dynamic_partitions("clients") == ["aa"]
+
+
+def test_a_client_whose_configuration_run_failed_is_asked_for_again(platform: Platform) -> None:
+    platform.put_client("acme")
+    asked = platform.evaluate("client_activation")
+    platform.instance.add_dynamic_partitions("clients", ["acme"])
+    platform.cursors["client_activation"] = asked.cursor  # the daemon stored the tick, and the run was lost
+    again = platform.evaluate("client_activation").run_requests or []
+    assert [request.job_name for request in again if request.job_name == "read_client_configs"]
+    under_way(platform, "read_client_configs")
+    assert not [r for r in platform.evaluate("client_activation").run_requests or [] if r.job_name != "fetch_sources"]
+
+
+def test_the_sources_of_a_client_whose_file_broke_are_fetched_all_the_same(platform: Platform) -> None:
+    platform.put_client("acme", HEALTHY[:1])
+    platform.put_client("other", HEALTHY[1:2])
+    platform.settle()
+    platform.config.put("clients/acme.yaml", b"client_profile: [\n")
+    for path in Path(platform.archive.uri, "snapshots").rglob("*.gz"):
+        path.unlink()  # as on the next day
+    platform.site.requests.clear()
+    platform.run_job("fetch_sources", partition=TODAY)
+    assert platform.source_requests() == dict.fromkeys(HEALTHY[:2], 1)
+
+
+def test_a_mended_typo_builds_what_it_had_failed(platform: Platform) -> None:
+    platform.put_client("other", HEALTHY[:1])
+    platform.settle()
+    platform.put_client("acme", ["press__typo"])
+    platform.settle()
+    assert platform.failed("client_items") == {f"acme|{TODAY}"}
+    platform.put_client("acme", HEALTHY[1:2])
+    platform.settle()
+    assert platform.failed("client_items") == set()
+    assert platform.archive.items("acme", today())
+
+
+def test_one_damaged_cell_fails_alone(platform: Platform) -> None:
+    platform.site.down.add(PATHS[HEALTHY[0]])
+    for name in ("acme", "other"):
+        platform.put_client(name, HEALTHY[:2])
+    platform.config.put("clients/none.yaml", b"client_profile: {active: false}\n")
+    Path(platform.archive.uri, "ingested", "acme", f"{today():%Y/%m/%d}").mkdir(parents=True)
+    Path(platform.archive.uri, "ingested", "acme", f"{today():%Y/%m/%d}", "items.json").write_text('[{"item_id": "x"}]')
+    platform.settle()
+    assert platform.failed("client_items") == {f"acme|{TODAY}"}
+    assert platform.materialized("client_items") == {f"other|{TODAY}"}
