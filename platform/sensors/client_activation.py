@@ -66,18 +66,16 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
             events.append(evaluation(files_valid(_all_invalid(bucket, decision))))
         activated, requests = decision.activated, list[RunRequest]()
         doing_nothing = f"{len(listing)} client files, {len(present)} active; nothing to do."
-        if activated or decision.changed:
+        if activated:
             catalog = _catalog(bucket)
             if isinstance(catalog, ConfigError):
-                waiting = ", ".join((*activated, *decision.changed))
-                doing_nothing = f"{waiting}: nothing new is fetched and nobody activated: {catalog}"
+                doing_nothing = f"{', '.join(activated)} cannot be activated: {catalog}"
                 if any(decision.cursor.files[key] != cursor.files.get(key) for key in read):  # said once
                     context.log.error(doing_nothing)
                     events.append(evaluation(catalog_valid(catalog)))
                 activated = ()
             else:
-                concerned = {*activated, *decision.changed}
-                configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in concerned]
+                configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in activated]
                 requests += _snapshot_request(partitions, stages, Archive(data_store.store()), catalog, configs)
         if decision.cursor.files != cursor.files:
             events.append(_observation(decision.cursor))

@@ -74,7 +74,7 @@ def test_prepare_a_second_time_is_harmless(
     with DagsterInstance.from_config(str(home / "instance")) as instance:
         assert instance.get_dynamic_partitions("clients") == ["acme"]
         limits = {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()}
-    assert limits == {"sources": 1, "warehouse": 1, "schematics": 2}
+    assert limits == {"configs": 1, "sources": 1, "warehouse": 1, "schematics": 2}
 
 
 @pytest.mark.usefixtures("prepared")

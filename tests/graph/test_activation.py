@@ -244,7 +244,7 @@ def test_a_mended_typo_builds_what_it_had_failed(platform: Platform) -> None:
     platform.put_client("acme", ["press__typo"])
     platform.settle()
     assert platform.failed("client_items") == {f"acme|{TODAY}"}
-    platform.put_client("acme", HEALTHY[1:2])
+    platform.put_client("acme", HEALTHY[:1])
     platform.settle()
     assert platform.failed("client_items") == set()
     assert platform.archive.items("acme", today())

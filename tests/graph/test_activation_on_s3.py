@@ -129,6 +129,13 @@ def look(platform: Platform, s3: S3Server) -> list[RunRequest]:
     return list(data.run_requests or ())
 
 
+def read_configurations(platform: Platform, asked: list[RunRequest]) -> None:
+    """The configurations that a look asked for are read, as the daemon would see to at once."""
+    for request in asked:
+        if request.job_name == "read_client_configs":
+            assert platform.launch(request).is_success
+
+
 def test_with_2500_files_a_tick_lists_them_in_3_requests_and_reads_only_what_changed(
     platform: Platform, s3: S3Server
 ) -> None:
@@ -143,6 +150,7 @@ def test_with_2500_files_a_tick_lists_them_in_3_requests_and_reads_only_what_cha
     assert s3.gets == Counter([CATALOG_KEY, *(f"clients/{client}.yaml" for client in clients)])
     assert sorted(str(request.job_name) for request in asked) == ["fetch_sources", "read_client_configs"]
     assert platform.instance.get_dynamic_partitions("clients") == active
+    read_configurations(platform, asked)
 
     # nothing has changed: nothing is read
     assert look(platform, s3) == []
@@ -154,12 +162,14 @@ def test_with_2500_files_a_tick_lists_them_in_3_requests_and_reads_only_what_cha
         asked = look(platform, s3)
         assert (s3.lists, s3.gets) == (3, {f"clients/{client}.yaml": 1})
         assert [request.job_name for request in asked] == ["read_client_configs"] * is_active
+        read_configurations(platform, asked)
 
     # somebody wakes up: that file, and the catalog
     s3.put_client("client1000", active=True)
-    look(platform, s3)
+    asked = look(platform, s3)
     assert (s3.lists, s3.gets) == (3, {"clients/client1000.yaml": 1, CATALOG_KEY: 1})
     assert platform.instance.get_dynamic_partitions("clients") == [*active, "client1000"]
+    read_configurations(platform, asked)
 
     # a broken file is read once, not at each look
     s3.put("clients/client0001.yaml", b"client_profile: [\n")
