@@ -107,7 +107,7 @@ class DuckDBWarehouse(_Frozen):
 
 
 class BigQueryWarehouse(_Frozen):
-    """One BigQuery project; raw tables go to `raw_dataset`, models to `dataset`."""
+    """One BigQuery project; raw tables go to its dataset `raw`, models to `dataset`."""
 
     kind: Literal["bigquery"]
     project: str

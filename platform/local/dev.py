@@ -4,7 +4,7 @@ Here: starting and ending them together. Not here: what they run.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -40,16 +40,13 @@ def _examples(settings: Settings, out: Console) -> Iterator[None]:
     if not isinstance(location, DirectoryLocation) or settings.target != "dev":
         yield
         return
-    try:
-        site = DemoSite(datetime.now(UTC).date(), _PORT).__enter__()
-    except OSError as error:
-        out.print(f"the example site is not started: port {_PORT}: {error.strerror}")
+    with ExitStack() as opened:
+        try:
+            site = opened.enter_context(DemoSite(datetime.now(UTC).date(), _PORT))
+        except OSError as error:
+            out.print(f"the example site is not started: port {_PORT}: {error.strerror}")
+        else:
+            write_examples(open_store(location), site.base_url, "examples")
+            out.print(f"client files go to   {location.path}/clients/")
+            out.print(f"examples to copy are {location.path}/examples/, their sources at {site.base_url}")
         yield
-        return
-    try:
-        write_examples(open_store(location), site.base_url, "examples")
-        out.print(f"client files go to   {location.path}/clients/")
-        out.print(f"examples to copy are {location.path}/examples/, their sources at {site.base_url}")
-        yield
-    finally:
-        site.__exit__()

@@ -42,7 +42,7 @@ def client_items_due_sensor(
 ) -> SensorDefinition:
     """Asks for every cell of the window that has a snapshot and was never tried: a new batch x its history, or the
     fleet x a day, is one run. A cell that was tried is asked for again only where one of its sources has become good
-    since; for any other reason, people decide."""
+    since, a failed one also where its client's configuration was read anew; for any other reason, people decide."""
 
     @sensor(
         name="client_items_due",
