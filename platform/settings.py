@@ -122,27 +122,53 @@ class Dbt(_Frozen):
 
 
 class Schematics(_Frozen):
-    """Where Terraform runs: IBM Cloud, or the emulator that stands in for it."""
+    """Where Terraform runs: IBM Cloud, or the emulator that stands in for it. Times are in seconds."""
 
     kind: Literal["local", "ibm"]
     url: str
     iam_url: str
     api_key: SecretRef
+    secure_inputs: dict[str, SecretRef] = {}  # Terraform variable -> its secret; {name} and {number} are the account's
     pool_slots: Annotated[int, Field(ge=1, le=10)] = 2
+    requests_per_minute: Annotated[int, Field(ge=1, le=49)] = 45  # IBM refuses the 51st, counted over all runs
+    poll_seconds: Annotated[float, Field(gt=0)] = 10.0
+    request_timeout: Annotated[float, Field(gt=0)] = 30.0
+    lock_patience: Annotated[float, Field(ge=0)] = 900.0  # how long a locked workspace is waited for
+    lost_reply_seconds: Annotated[float, Field(ge=0)] = 30.0  # how long a launch without a reply is looked for
+    lease_seconds: Annotated[float, Field(gt=0)] = 90.0  # a dead worker's account is taken up after that
+    job_deadline: Annotated[float, Field(gt=0)] = 7200.0
+    approval_hours: Annotated[float, Field(gt=0)] = 24.0
+    drift_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "03:00"
+
+    @model_validator(mode="after")
+    def _a_launch_ends_within_its_lease(self) -> "Schematics":
+        if self.lease_seconds <= self.request_timeout:
+            raise ValueError("lease_seconds is more than request_timeout: else a launch could outlive its lease")
+        return self
 
 
 class Secrets(_Frozen):
     """Which store answers secret references that are not environment variables."""
 
-    kind: Literal["environment", "vault"]
-    url: str | None = None
-    mount: str = "secret"
+    kind: Literal["environment", "vault", "aws"]
+    url: str | None = None  # of the vault; of AWS only where it is not AWS itself
+    mount: str = "secret"  # the vault's KV v2 engine
+    namespace: str | None = None
     token: SecretRef | None = None
+    role_id: SecretRef | None = None
+    secret_id: SecretRef | None = None
+    region: str | None = None
 
     @model_validator(mode="after")
-    def _vault_has_an_address(self) -> "Secrets":
+    def _whole(self) -> "Secrets":
         if self.kind == "vault" and not self.url:
             raise ValueError("a vault needs `url`")
+        if self.kind == "vault" and (self.token is None) == (self.role_id is None):
+            raise ValueError("a vault needs `token`, or `role_id` with `secret_id`: exactly one of the two ways in")
+        if (self.role_id is None) != (self.secret_id is None):
+            raise ValueError("`role_id` and `secret_id` come together")
+        if any(ref and ref.env is None for ref in (self.token, self.role_id, self.secret_id)):
+            raise ValueError("the way into a vault comes from the environment: {env: NAME}")
         return self
 
 
