@@ -5,19 +5,25 @@ Here: what is plugged into what. Not here: any work, any network; the last line 
 
 from dagster import Definitions, in_process_executor
 
+from assets.account_drift import drift_assets
+from assets.account_jobs import account_jobs
+from assets.accounts import account_assets
 from assets.checks import config_checks, configured_assets
 from assets.client_configs import client_config_assets
 from assets.client_items import client_item_assets
+from assets.names import STAGE_TAG
 from assets.newsletters import newsletter_assets
 from assets.sources import source_assets
 from assets.warehouse import warehouse_assets
 from jobs import Stage, Stages
 from partitions import Partitions
+from resources.account_desk import AccountDesk
 from resources.dbt import DbtResource, dbt_environment, dbt_project, prepare_manifest
 from resources.fetcher import FetcherResource
 from resources.object_store import ObjectStoreResource
 from resources.warehouse_resource import WarehouseResource
-from schedules import daily_sources
+from schedules import daily_sources, nightly_drift
+from sensors.account_requests import account_requests_sensor
 from sensors.chaining import newsletters_due_sensor, warehouse_due_sensor
 from sensors.client_activation import client_activation_sensor
 from sensors.client_items_due import client_items_due_sensor
@@ -32,25 +38,44 @@ def build_definitions(settings: Settings) -> Definitions:
     configs, sources = client_config_assets(partitions), source_assets(partitions)
     items, newsletters = client_item_assets(partitions), newsletter_assets(partitions)
     models = warehouse_assets(partitions, project)
+    accounts, drift = account_assets(partitions), drift_assets(partitions)
     stages = Stages(
         configs=Stage.of("read_client_configs", "Reads the files of a range of clients.", configs),
         sources=Stage.of("fetch_sources", "Fetches every source of the day, once for all clients.", sources),
         items=Stage.of("build_client_items", "Builds a rectangle of client-day cells.", items),
         warehouse=Stage.of("build_warehouse", "Runs dbt for one batch of cells.", [models], checks=True),
         newsletters=Stage.of("write_newsletters", "Writes the pages of a rectangle of client weeks.", newsletters),
+        accounts=Stage.of(
+            "change_account",
+            "Plans an account's desired version, and applies it where it may.",
+            accounts,
+            tags={STAGE_TAG: "accounts"},
+        ),
+        drift=Stage.of(
+            "look_for_drift",
+            "Plans what is applied already: anything it would do is drift.",
+            drift,
+            checks=True,
+            tags={STAGE_TAG: "accounts"},
+        ),
     )
     return Definitions(
-        assets=[*configured_assets(), *configs, *sources, *items, models, *newsletters],
+        assets=[*configured_assets(), *configs, *sources, *items, models, *newsletters, *accounts, *drift],
         asset_checks=config_checks(),
-        jobs=stages.all(),
+        jobs=[*stages.all(), *account_jobs()],
         sensors=[
             client_activation_sensor(partitions, stages, seconds),
             client_items_due_sensor(partitions, stages, settings.history_days, seconds),
             warehouse_due_sensor(stages, seconds),
             newsletters_due_sensor(stages, seconds),
+            account_requests_sensor(partitions, stages, seconds),
         ],
-        schedules=[daily_sources(partitions, stages, settings.schedule)],
+        schedules=[
+            daily_sources(partitions, stages, settings.schedule),
+            nightly_drift(stages, settings.schematics.drift_at, settings.schedule.timezone),
+        ],
         resources={
+            "accounts": AccountDesk(settings),
             "config_store": ObjectStoreResource.at(settings.stores.config),
             "data_store": ObjectStoreResource.at(settings.stores.data),
             "newsletter_store": ObjectStoreResource.at(settings.stores.newsletters),

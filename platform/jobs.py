@@ -3,7 +3,7 @@
 Here: stage -> job, and whether a stage is running. Not here: when a stage is due (sensors, schedules).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dagster import (
@@ -11,13 +11,15 @@ from dagster import (
     AssetsDefinition,
     AssetSelection,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     RunsFilter,
     define_asset_job,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-_RUNNING = [
+_UNDER_WAY = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
     DagsterRunStatus.STARTING,
@@ -34,31 +36,48 @@ class Stage:
     assets: frozenset[AssetKey]
 
     @classmethod
-    def of(cls, name: str, description: str, assets: Sequence[AssetsDefinition], *, checks: bool = False) -> "Stage":
+    def of(
+        cls,
+        name: str,
+        description: str,
+        assets: Sequence[AssetsDefinition],
+        *,
+        checks: bool = False,
+        tags: Mapping[str, str] | None = None,
+    ) -> "Stage":
         """The stage that materializes these assets."""
         # Checks on what people configure are reported by the assets and sensors themselves; dbt's tests belong to dbt.
         selection: AssetSelection = AssetSelection.assets(*assets)
         selection = selection if checks else selection.without_checks()
-        job = define_asset_job(name, selection=selection, description=description)
+        job = define_asset_job(name, selection=selection, description=description, tags=tags)
         return cls(job, frozenset(key for asset in assets for key in asset.keys))
 
     def under_way(self, instance: DagsterInstance) -> bool:
         """Whether a run that is not over materializes any of the assets: of this job, or asked for in the UI."""
-        runs = instance.get_runs(RunsFilter(statuses=_RUNNING))
-        return any(run.job_name == self.job.name or self.assets & (run.asset_selection or set()) for run in runs)
+        return bool(self._runs(instance))
+
+    def partitions_under_way(self, instance: DagsterInstance) -> set[str]:
+        """The partitions that such runs work on, where they are runs of one partition each."""
+        return {run.tags[PARTITION_NAME_TAG] for run in self._runs(instance) if PARTITION_NAME_TAG in run.tags}
+
+    def _runs(self, instance: DagsterInstance) -> list[DagsterRun]:
+        runs = instance.get_runs(RunsFilter(statuses=_UNDER_WAY))
+        return [run for run in runs if run.job_name == self.job.name or self.assets & (run.asset_selection or set())]
 
 
 @dataclass(frozen=True)
 class Stages:
-    """The client half of the graph, in order."""
+    """The graph's stages: the client half in order, then the accounts."""
 
     configs: Stage
     sources: Stage
     items: Stage
     warehouse: Stage
     newsletters: Stage
+    accounts: Stage
+    drift: Stage
 
     def all(self) -> list[UnresolvedAssetJobDefinition]:
         """Their jobs."""
-        stages = (self.configs, self.sources, self.items, self.warehouse, self.newsletters)
-        return [stage.job for stage in stages]
+        clients = (self.configs, self.sources, self.items, self.warehouse, self.newsletters)
+        return [stage.job for stage in (*clients, self.accounts, self.drift)]

@@ -1,7 +1,11 @@
-"""What starts by the clock: the day's sources. Everything after them follows what materialized (sensors)."""
+"""What starts by the clock: the day's sources, the nightly look for drift.
+
+Not here: what follows what materialized, or what the database says (sensors).
+"""
 
 from dagster import (
     DefaultScheduleStatus,
+    ResourceParam,
     RunRequest,
     ScheduleDefinition,
     ScheduleEvaluationContext,
@@ -10,7 +14,8 @@ from dagster import (
 )
 
 from jobs import Stages
-from partitions import Partitions, today
+from partitions import ACCOUNTS, Partitions, today
+from resources.account_desk import AccountDesk
 from settings import Schedule
 
 
@@ -36,3 +41,34 @@ def daily_sources(partitions: Partitions, stages: Stages, settings: Schedule) ->
         )
 
     return daily
+
+
+def nightly_drift(stages: Stages, at: str, timezone: str) -> ScheduleDefinition:
+    """Looks for drift in every account whose desired version is applied, at the hour the target says."""
+    hour, minute = at.split(":")
+
+    @schedule(
+        name="nightly_drift",
+        job=stages.drift.job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        execution_timezone=timezone,
+        default_status=DefaultScheduleStatus.RUNNING,
+        description="Plans the accounts that nothing is asked of: what a plan would change was changed by other hands.",
+    )
+    def nightly(
+        context: ScheduleEvaluationContext, accounts: ResourceParam[AccountDesk]
+    ) -> list[RunRequest] | SkipReason:
+        with accounts.book() as book:
+            names = book.at_rest()
+        if not names:
+            return SkipReason("no account with a workspace is at rest.")
+        known = set(context.instance.get_dynamic_partitions(ACCOUNTS))
+        night = f"{context.scheduled_execution_time:%Y-%m-%d}"
+        return [
+            # What people asked for goes first.
+            RunRequest(run_key=f"drift-{night}-{name}", partition_key=name, tags={"dagster/priority": "-1"})
+            for name in names
+            if name in known
+        ]
+
+    return nightly

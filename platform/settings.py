@@ -130,7 +130,7 @@ class Schematics(_Frozen):
     api_key: SecretRef
     secure_inputs: dict[str, SecretRef] = {}  # Terraform variable -> its secret; {name} and {number} are the account's
     pool_slots: Annotated[int, Field(ge=1, le=10)] = 2
-    requests_per_minute: Annotated[int, Field(ge=1, le=49)] = 45  # IBM refuses the 51st, counted over all runs
+    requests_per_minute: Annotated[int, Field(ge=1)] = 45  # over all runs
     poll_seconds: Annotated[float, Field(gt=0)] = 10.0
     request_timeout: Annotated[float, Field(gt=0)] = 30.0
     lock_patience: Annotated[float, Field(ge=0)] = 900.0  # how long a locked workspace is waited for
@@ -141,7 +141,9 @@ class Schematics(_Frozen):
     drift_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "03:00"
 
     @model_validator(mode="after")
-    def _a_launch_ends_within_its_lease(self) -> "Schematics":
+    def _what_ibm_allows(self) -> "Schematics":
+        if self.kind == "ibm" and self.requests_per_minute >= 50:
+            raise ValueError("requests_per_minute is less than 50: IBM refuses what is more, per user and region")
         if self.lease_seconds <= self.request_timeout:
             raise ValueError("lease_seconds is more than request_timeout: else a launch could outlive its lease")
         return self

@@ -15,3 +15,12 @@ GOOD_SOURCES = "sources_good"  # metadata of source_snapshots: the sources whose
 
 ETAG_TAG = "dagster/data_version"  # of client_config: the ETag of the file is the version of the data
 BATCH_TAG = "vigie/batch"  # of a dbt run: the batch whose cells it replaces
+
+DESIRED_STATE = "desired_state"
+PLAN = "plan"
+APPLY = "apply"
+DRIFT = "drift"
+NO_DRIFT = "no_drift"
+SCHEMATICS_POOL = "schematics"  # its slots bound the jobs in Schematics over all runs
+STEP_TAG = "vigie/account_step"  # of an account's run: the step that the sensor asked for
+STAGE_TAG = "vigie/stage"  # of every account's run: dagster.yaml bounds how many run at once

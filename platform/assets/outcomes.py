@@ -7,7 +7,8 @@ materialization as it finishes, and no output (an output would materialize every
 A run that is re-executed does only what its parent left undone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from dagster import (
@@ -22,6 +23,19 @@ from dagster import (
 from domain.errors import VigieError
 
 _SHOWN = 20
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """An error raised on purpose fails the step with its words and its remedy, without a stack of our own code."""
+    try:
+        yield
+    except VigieError as error:
+        raise Failure(
+            description=str(error),
+            metadata={"where": error.where or "-", "remedy": error.remedy or "-"},
+            allow_retries=False,
+        ) from None
 
 
 class Outcomes:

@@ -108,3 +108,10 @@ def checked_name(name: str) -> str:
             f"{name!r} cannot be an account's name.", remedy="Use 1 to 100 of a-z, 0-9, '_' and '-', a letter first."
         )
     return name
+
+
+def checked_person(name: str) -> str:
+    """Who decides, or DemandError: every decision is somebody's."""
+    if not name.strip():
+        raise DemandError("who decides is empty.", remedy="Say who you are: --by NAME")
+    return name

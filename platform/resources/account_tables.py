@@ -5,7 +5,7 @@ Here: columns and constraints, the same on SQLite and PostgreSQL. Not here: tran
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -18,11 +18,13 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from domain.accounts import DesiredState
+from domain.standing import DRIFT_POLICIES, MODES
 
 _NAMES = {  # constraints get the same names everywhere, so that migrations can speak of them
     "ix": "ix_%(table_name)s_%(column_0_name)s",
@@ -31,12 +33,25 @@ _NAMES = {  # constraints get the same names everywhere, so that migrations can 
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "pk": "pk_%(table_name)s",
 }
-MODES = ("auto", "manual", "observe", "paused")
 STATUSES = (
     *("IDLE", "PENDING_SCHEMATICS", "PLANNING", "PLANNED", "AWAITING_APPROVAL", "APPLYING", "UPDATED"),
     *("PLAN_FAILED", "APPLY_FAILED", "ROLLED_BACK"),
 )
-JOB_KINDS = ("plan", "apply", "destroy")
+JOB_KINDS = ("plan", "apply", "drift", "destroy")
+ORIGINS = ("demand", "registration", "rollback", "revert")
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment with its zone: SQLite keeps none, so what comes back is said to be UTC, which it is."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Any) -> datetime | None:
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, _dialect: Any) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _one_of(column: str, values: Sequence[str]) -> CheckConstraint:
@@ -53,7 +68,11 @@ class Account(Base):
     """One cloud account, which is one Schematics workspace; `mode` says how far it goes by itself."""
 
     __tablename__ = "account"
-    __table_args__ = (_one_of("mode", MODES), _one_of("status", STATUSES))
+    __table_args__ = (
+        _one_of("mode", MODES),
+        _one_of("status", STATUSES),
+        _one_of("drift_policy", DRIFT_POLICIES),
+    )
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     number: Mapped[str] = mapped_column(String(64))
@@ -66,14 +85,20 @@ class Account(Base):
     applied_version: Mapped[int | None] = mapped_column(Integer)
     status: Mapped[str] = mapped_column(String(24), default="IDLE")
     status_reason: Mapped[str] = mapped_column(Text, default="")
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(Instant)
+    rollback_on_failure: Mapped[bool] = mapped_column(Boolean, default=False)
+    drift_policy: Mapped[str] = mapped_column(String(16), default="detect")
+    drift: Mapped[str | None] = mapped_column(Text)  # what the last look found; empty: nothing; None: never looked
+    drift_seen_at: Mapped[datetime | None] = mapped_column(Instant)
+    lease_holder: Mapped[str | None] = mapped_column(String(64))  # the worker that has the account to itself
+    lease_until: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class StateVersion(Base):
     """What an account shall be, version by version; a row never changes. A rollback is a new version."""
 
     __tablename__ = "state_version"
-    __table_args__ = (CheckConstraint("subnet_count between 1 and 20", name="subnet_count"),)
+    __table_args__ = (CheckConstraint("subnet_count between 1 and 20", name="subnet_count"), _one_of("origin", ORIGINS))
 
     account: Mapped[str] = mapped_column(ForeignKey("account.name"), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -84,8 +109,9 @@ class StateVersion(Base):
     execution_mode: Mapped[str] = mapped_column(String(16))
     requested_by: Mapped[str] = mapped_column(String(200))
     reason: Mapped[str] = mapped_column(Text)
-    requested_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    requested_at: Mapped[datetime] = mapped_column(Instant)
     fingerprint: Mapped[str] = mapped_column(String(16))
+    origin: Mapped[str] = mapped_column(String(16), default="demand")
 
     def state(self) -> DesiredState:
         """The version's content."""
@@ -108,23 +134,28 @@ class SchematicsJob(Base):
     to_add: Mapped[int | None] = mapped_column(Integer)
     to_change: Mapped[int | None] = mapped_column(Integer)
     to_destroy: Mapped[int | None] = mapped_column(Integer)
-    intended_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    launched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    intended_at: Mapped[datetime] = mapped_column(Instant)
+    launched_at: Mapped[datetime | None] = mapped_column(Instant)
+    finished_at: Mapped[datetime | None] = mapped_column(Instant)
+    fingerprint: Mapped[str] = mapped_column(String(64), default="")
+    resources: Mapped[list[str]] = mapped_column(JSON, default=list)
+    before: Mapped[list[str]] = mapped_column(JSON, default=list)  # activities of others, seen before the launch
     error: Mapped[str] = mapped_column(Text, default="")
     log_key: Mapped[str] = mapped_column(String(300), default="")
 
 
 class Approval(Base):
-    """Who allowed one plan to be applied, exactly as it was, and until when."""
+    """Who allowed one plan to be applied (or refused it), exactly as it was, and until when."""
 
     __tablename__ = "approval"
 
     job: Mapped[int] = mapped_column(ForeignKey("schematics_job.id"), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     approved_by: Mapped[str] = mapped_column(String(200))
-    approved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    approved_at: Mapped[datetime] = mapped_column(Instant)
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    decision: Mapped[str] = mapped_column(String(16), default="approved")
+    reason: Mapped[str] = mapped_column(Text, default="")
 
 
 class Audit(Base):
@@ -133,8 +164,17 @@ class Audit(Base):
     __tablename__ = "audit"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    at: Mapped[datetime] = mapped_column(Instant)
     actor: Mapped[str] = mapped_column(String(200))
     account: Mapped[str] = mapped_column(String(100), index=True)
     action: Mapped[str] = mapped_column(String(64))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Pace(Base):
+    """The requests of the last minute, of all runs on all machines: one row, which is locked to take a turn."""
+
+    __tablename__ = "pace"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    recent: Mapped[list[float]] = mapped_column(JSON, default=list)  # seconds since the epoch

@@ -1,7 +1,7 @@
 """The accounts' SQL database: the few transactions that write it. SQLite or PostgreSQL.
 
-Here: reading, and writing demands before anything else happens. Not here: tables (account_tables), migrations
-(migrations/), what a demand means (domain.accounts), Terraform's state (Schematics keeps it).
+Here: reading, and writing demands before anything else happens. Not here: tables (account_tables), jobs (launch_book),
+what people decide (decisions), what a demand means (domain.accounts), Terraform's state (Schematics keeps it).
 """
 
 import re
@@ -30,7 +30,7 @@ _NO_TABLE = re.compile(r"no such table|relation .* does not exist")  # SQLite's 
 
 def open_database(settings: Settings) -> "AccountsDatabase":
     """The target's database; its password is read now."""
-    return AccountsDatabase(settings.database.url, read_secret(settings.database.password))
+    return AccountsDatabase(settings.database.url, read_secret(settings, settings.database.password))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +71,46 @@ class AccountsDatabase:
         """Lets go of every connection."""
         self._engine.dispose()
 
-    def register(self, name: str, number: str, state: DesiredState, actor: str, **more: str) -> None:
-        """A new account with its first version; `more` holds type, environment_type, code_bu."""
+    def register(
+        self, name: str, number: str, state: DesiredState, actor: str, workspace: str | None = None, **more: str
+    ) -> None:
+        """A new account whose first version is what it has now; `more` holds mode, type, environment_type, code_bu,
+        drift_policy."""
         wrong = wrong_state(state.iam_version, state.subnet_count, state.tags)
         if wrong:
             raise DemandError("; ".join(wrong) + ".", where=name)
-        with self._transaction() as session:
+        with self.transaction() as session:
             if session.get(Account, checked_name(name)):
                 raise DemandError(
                     "the account is registered already.", where=name, remedy="Send a demand to change it."
                 )
             now = datetime.now(UTC)
-            session.add(Account(name=name, number=number, updated_at=now, **more))
+            session.add(
+                Account(
+                    name=name,
+                    number=number,
+                    schematics_workspace_id=workspace,
+                    applied_version=1,
+                    updated_at=now,
+                    **more,
+                )
+            )
             session.flush()
             first = Demand([name], actor, "registered")
-            session.add(_version(name, 1, state, first, now))
-            session.add(Audit(at=now, actor=actor, account=name, action="register", detail={"number": number}))
+            session.add(new_version(name, 1, state, first, now, origin="registration"))
+            detail = {"number": number, "workspace": workspace}
+            session.add(Audit(at=now, actor=actor, account=name, action="register", detail=detail))
+
+    def link(self, name: str, workspace: str, actor: str) -> None:
+        """Says which Schematics workspace is the account's."""
+        with self.transaction() as session:
+            account = locked_account(session, name)
+            taken = session.scalar(select(Account.name).where(Account.schematics_workspace_id == workspace))
+            if taken and taken != name:
+                raise DemandError(f"the workspace {workspace} is the account {taken}'s.", where=name)
+            detail = {"from": account.schematics_workspace_id, "to": workspace}
+            account.schematics_workspace_id = workspace
+            session.add(Audit(at=datetime.now(UTC), actor=actor, account=name, action="link", detail=detail))
 
     def request(self, demand: Demand) -> list[Written]:
         """Writes a new version for every account of the demand, or declines it all.
@@ -96,7 +120,7 @@ class AccountsDatabase:
         """
         demand.checked()
         names = sorted(demand.account_names)
-        with self._transaction() as session:
+        with self.transaction() as session:
             found = session.scalars(
                 select(Account).where(Account.name.in_(names)).order_by(Account.name).with_for_update()
             )
@@ -112,12 +136,12 @@ class AccountsDatabase:
 
     def accounts(self) -> list[Account]:
         """Every account, by name."""
-        with self._transaction() as session:
+        with self.transaction() as session:
             return list(session.scalars(select(Account).order_by(Account.name)))
 
     def versions(self, name: str) -> list[StateVersion]:
         """An account's versions, oldest first. DemandError where there is no such account."""
-        with self._transaction() as session:
+        with self.transaction() as session:
             if not session.get(Account, name):
                 raise DemandError(f"Accounts not present in database: {name}.", remedy="See: vigie accounts list")
             of_account = select(StateVersion).where(StateVersion.account == name).order_by(StateVersion.version)
@@ -125,7 +149,7 @@ class AccountsDatabase:
 
     def audit(self, name: str) -> list[Audit]:
         """What was done to an account, oldest first."""
-        with self._transaction() as session:
+        with self.transaction() as session:
             return list(session.scalars(select(Audit).where(Audit.account == name).order_by(Audit.id)))
 
     def _write(self, session: Session, account: Account, demand: Demand, now: datetime) -> Written:
@@ -135,13 +159,14 @@ class AccountsDatabase:
             return Written(account.name, account.desired_version, new=False)
         account.desired_version += 1
         account.status, account.status_reason, account.updated_at = "PENDING_SCHEMATICS", demand.reason, now
-        session.add(_version(account.name, account.desired_version, state, demand, now))
+        session.add(new_version(account.name, account.desired_version, state, demand, now))
         detail = {"version": account.desired_version, "fingerprint": state.fingerprint, "reason": demand.reason}
         session.add(Audit(at=now, actor=demand.requested_by, account=account.name, action="request", detail=detail))
         return Written(account.name, account.desired_version, new=True)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed at its end, or nothing of it."""
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -160,7 +185,18 @@ class AccountsDatabase:
             ) from error
 
 
-def _version(name: str, number: int, state: DesiredState, demand: Demand, now: datetime) -> StateVersion:
+def locked_account(session: Session, name: str) -> Account:
+    """The account's row, until the end of the transaction nobody else's. DemandError where there is none."""
+    account = session.scalar(select(Account).where(Account.name == name).with_for_update())
+    if account is None:
+        raise DemandError(f"Accounts not present in database: {name}.", remedy="See: vigie accounts list")
+    return account
+
+
+def new_version(
+    name: str, number: int, state: DesiredState, demand: Demand, now: datetime, origin: str = "demand"
+) -> StateVersion:
+    """A version's row; `demand` says who asked, why and how far it shall go."""
     return StateVersion(
         account=name,
         version=number,
@@ -173,6 +209,7 @@ def _version(name: str, number: int, state: DesiredState, demand: Demand, now: d
         reason=demand.reason,
         requested_at=now,
         fingerprint=state.fingerprint,
+        origin=origin,
     )
 
 

@@ -28,6 +28,7 @@ from local.demo_content import SOURCES, demo_catalog
 from local.demo_site import DemoSite
 from local.examples import archive_earlier_days
 from local.instance import prepare
+from local.schematics_server import SchematicsEmulator
 from partitions import today
 from resources.archive import Archive
 from resources.config_bucket import CATALOG_KEY
@@ -38,6 +39,16 @@ from settings import TARGETS, Settings, load_settings, own_targets
 
 PATHS = {source.key: source.path for source in SOURCES}
 HEALTHY = [source.key for source in SOURCES if source.write is not None]
+
+API_KEY = "graph-api-key-of-no-account"
+IMPATIENT = {  # seconds
+    "requests_per_minute": 100_000,
+    "poll_seconds": 0.02,
+    "lock_patience": 3.0,
+    "lost_reply_seconds": 1.0,
+    "lease_seconds": 11.0,
+    "request_timeout": 10.0,
+}
 
 
 def client_yaml(sources: Sequence[str], active: bool = True, **more: object) -> bytes:
@@ -59,6 +70,7 @@ class Platform:
     defs: Definitions
     instance: DagsterInstance
     site: DemoSite
+    schematics: SchematicsEmulator | None = None  # where a test works on accounts
     cursors: dict[str, str | None] = field(default_factory=dict)
     run_keys: set[str] = field(default_factory=set)
     events: list[AssetCheckEvaluation] = field(default_factory=list)
@@ -87,6 +99,7 @@ class Platform:
         definition = repository.get_sensor_def(sensor)
         with build_sensor_context(
             instance=self.instance,
+            instance_ref=self.instance.get_ref() if self.instance.is_persistent else None,
             cursor=self.cursors.get(sensor),
             sensor_name=sensor,
             repository_def=repository,
@@ -124,6 +137,8 @@ class Platform:
             instance=self.instance,
             partition_key=request.partition_key,
             tags=dict(request.tags),
+            asset_selection=request.asset_selection,
+            run_config=request.run_config,
             raise_on_error=False,
         )
         run = self.instance.get_run_by_id(result.run_id)
@@ -141,8 +156,24 @@ class Platform:
             runs += new
         raise AssertionError("the graph does not come to rest")
 
-    def run_job(self, job: str, tags: Mapping[str, str] | None = None, partition: str | None = None) -> DagsterRun:
-        return self.launch(RunRequest(job_name=job, tags=dict(tags or {}), partition_key=partition))
+    def run_job(
+        self,
+        job: str,
+        tags: Mapping[str, str] | None = None,
+        partition: str | None = None,
+        config: Mapping[str, object] | None = None,
+        assets: Sequence[str] | None = None,
+    ) -> DagsterRun:
+        selection = [AssetKey(asset) for asset in assets] if assets else None
+        return self.launch(
+            RunRequest(
+                job_name=job,
+                tags=dict(tags or {}),
+                partition_key=partition,
+                run_config=config,
+                asset_selection=selection,
+            )
+        )
 
     def materialized(self, asset: str) -> set[str]:
         return set(self.instance.get_materialized_partitions(AssetKey(asset)))
@@ -177,19 +208,22 @@ def platform(tmp_path: Path, history_days: int, monkeypatch: pytest.MonkeyPatch)
     document = yaml.safe_load((TARGETS / "dev.yaml").read_text())
     document |= {"first_day": first, "history_days": history_days + 1}
     document["fetch"] = {"host_interval": 0, "per_host": 8, "attempts": 1}
-    own_targets(tmp_path).mkdir()
-    (own_targets(tmp_path) / "graph.yaml").write_text(yaml.safe_dump(document))
-    environment = {"VIGIE_TARGET": "graph", "VIGIE_HOME": str(tmp_path)}
+    schematics = SchematicsEmulator()
+    environment = {"VIGIE_TARGET": "graph", "VIGIE_HOME": str(tmp_path), "VIGIE_IBM_API_KEY": API_KEY}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    settings = load_settings(environment)
     with (
+        schematics,
         DemoSite(today()) as site,
-        DagsterInstance.from_config(str(prepare(settings))) as instance,
     ):
-        platform = Platform(settings, build_definitions(settings), instance, site)
-        platform.config.put(CATALOG_KEY, demo_catalog(site.base_url).encode())
-        if history_days:
-            archive_earlier_days(site, platform.config, platform.archive, first, today())
-            site.requests.clear()
-        yield platform
+        document["schematics"] |= {"url": schematics.url, "iam_url": schematics.iam_url, **IMPATIENT}
+        own_targets(tmp_path).mkdir()
+        (own_targets(tmp_path) / "graph.yaml").write_text(yaml.safe_dump(document))
+        settings = load_settings(environment)
+        with DagsterInstance.from_config(str(prepare(settings))) as instance:
+            platform = Platform(settings, build_definitions(settings), instance, site, schematics)
+            platform.config.put(CATALOG_KEY, demo_catalog(site.base_url).encode())
+            if history_days:
+                archive_earlier_days(site, platform.config, platform.archive, first, today())
+                site.requests.clear()
+            yield platform

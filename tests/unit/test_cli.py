@@ -273,12 +273,12 @@ class TestTargetCheck:
     def test_it_names_secrets_and_never_tells_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in PROD.items():
             monkeypatch.setenv(name, value)
-        for name in ("VIGIE_DATABASE_PASSWORD", "VIGIE_VAULT_TOKEN", "VIGIE_IBM_API_KEY"):
+        for name in ("VIGIE_DATABASE_PASSWORD", "VIGIE_VAULT_ROLE_ID", "VIGIE_VAULT_SECRET_ID"):
             monkeypatch.setenv(name, "hunter2")
         said = vigie("target", "check")
         assert said.exit_code == 0
         assert "password.env=VIGIE_DATABASE_PASSWORD" in said.stdout
-        assert "token.env=VIGIE_VAULT_TOKEN" in said.stdout
+        assert "secret_id.env=VIGIE_VAULT_SECRET_ID" in said.stdout
         assert "hunter2" not in said.output
 
     def test_an_incomplete_target_is_refused_with_the_remedy(self, monkeypatch: pytest.MonkeyPatch) -> None:

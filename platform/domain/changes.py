@@ -1,0 +1,161 @@
+"""One account's change: its plan, its apply, its look for drift; each may be cut short anywhere and begun again.
+
+Here: the order of the steps, and the refusals between them. Not here: launching (domain.launches), the gate
+(domain.standing), rows and wires (resources).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from domain.activities import Activity, State, Workspace, WorkspaceLook
+from domain.errors import PermanentError
+from domain.inputs import fingerprint, inputs_of
+from domain.launches import Book, End, Launcher, Lease, Terms
+from domain.masking import masked
+from domain.standing import Job, Ruling, Standing, Verdict, apply_failed_after, gate
+
+_ERROR = re.compile(r"^.*?\bError: (.+)$", re.MULTILINE)
+
+
+class ChangeRefusedError(PermanentError):
+    """The change may not go on until somebody mends what the message names."""
+
+
+class ChangeBook(Book, Protocol):
+    """What a change reads and writes beyond its jobs' rows."""
+
+    def standing(self, account: str) -> Standing:
+        """Where the account stands."""
+        ...
+
+    def hold(self, account: Standing, ruling: Ruling) -> None:
+        """Writes that the gate holds the account, and why."""
+        ...
+
+    def stale(self, plan: Job, reason: str, *, plan_again: bool) -> None:
+        """Writes that the plan no longer holds: another one is made at once, or people look first."""
+        ...
+
+    def nothing_to_apply(self, account: Standing) -> None:
+        """Writes that the account is as desired without an apply."""
+        ...
+
+    def drift_seen(self, account: Standing, job: Job) -> None:
+        """Writes what a look for drift found."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of an apply: its job, or why there is none."""
+
+    ruling: Ruling
+    job: Job | None = None
+    reused: bool = False
+
+
+class Change:
+    """The work on one account, under a lease. `secrets` are the secure inputs, read a moment ago; `key` seals them."""
+
+    def __init__(
+        self,
+        book: ChangeBook,
+        workspace: Workspace,
+        lease: Lease,
+        terms: Terms,
+        secrets: Mapping[str, str],
+        key: str,
+        keep_log: Callable[[Job, str], str],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._book = book
+        self._workspace = workspace
+        self._secrets = secrets
+        self._key = key
+        self._keep_log = keep_log
+        self._tell = tell
+        self._launcher = Launcher(book, workspace, lease, terms, self._conclude, tell)
+
+    def plan(self, name: str) -> tuple[Job, bool]:
+        """The plan of the desired version, and whether it was there already. A plan whose inputs have changed since is
+        stale and made again; a failed one is tried anew, unless this very call saw it fail."""
+        account = self._book.standing(name)
+        plan = account.plan
+        if plan and plan.open:
+            plan = self._launcher.take_up(plan)
+            if not plan.open:
+                return plan, False
+        if plan and plan.succeeded and account.applied:
+            return plan, True
+        look = self._launcher.unlocked()
+        if plan and plan.succeeded:
+            if self._fingerprint(look) == plan.fingerprint and not apply_failed_after(account, plan):
+                return plan, True
+            self._book.stale(plan, "planned anew", plan_again=True)
+        look = self._workspace.set_inputs(look, inputs_of(account.state, self._secrets))
+        return self._launcher.launch(name, account.version, "plan", self._fingerprint(look)), False
+
+    def apply(self, name: str) -> Applied:
+        """Applies the plan where the gate lets it through. Raises ChangeRefusedError where something must be mended."""
+        account = self._book.standing(name)
+        apply, plan = account.apply, account.plan
+        if account.applied and (apply is None or not apply.open):
+            return Applied(Ruling(Verdict.GO, "applied already"), apply, reused=True)
+        if apply and apply.open:
+            apply = self._launcher.take_up(apply)
+            if not apply.open:
+                return Applied(Ruling(Verdict.GO, "launched by an earlier run"), apply)
+        ruling = gate(account, datetime.now(UTC))
+        if ruling.verdict is Verdict.REFUSE or plan is None:
+            raise ChangeRefusedError(f"not applied: {ruling.reason}.", where=name, remedy=ruling.remedy)
+        if ruling.verdict is not Verdict.GO:
+            self._book.hold(account, ruling)
+            return Applied(ruling)
+        if self._fingerprint(self._launcher.unlocked()) != plan.fingerprint:
+            self._book.stale(plan, "the inputs or the Terraform code have changed since the plan", plan_again=False)
+            raise ChangeRefusedError(
+                "not applied: the inputs or the Terraform code have changed since the plan.",
+                where=name,
+                remedy=f"Materialize plan for {name}; what it then says is to be approved anew.",
+            )
+        if plan.counts and plan.counts.nothing:
+            self._book.nothing_to_apply(account)
+            return Applied(Ruling(Verdict.GO, "nothing to apply"))
+        return Applied(ruling, self._launcher.launch(name, account.version, "apply", plan.fingerprint))
+
+    def look_for_drift(self, name: str) -> Job:
+        """Plans what is applied already, with the inputs as they are; anything it would do is drift."""
+        account = self._book.standing(name)
+        if not account.applied:
+            raise ChangeRefusedError(
+                "drift is looked for once the desired version is applied.", where=name, remedy="Apply it first."
+            )
+        look = self._launcher.unlocked()
+        job = self._launcher.launch(name, account.version, "drift", self._fingerprint(look))
+        if job.succeeded:
+            self._book.drift_seen(account, job)
+        return job
+
+    def _fingerprint(self, look: WorkspaceLook) -> str:
+        return fingerprint(look.variables, self._secrets, look.template_version, self._key)
+
+    def _conclude(self, job: Job, activity: Activity) -> End:
+        log = masked(self._workspace.log(activity.id), [*self._secrets.values(), self._key])
+        log_key = self._keep_log(job, log)
+        if activity.state is State.COMPLETED:
+            planned = job.kind in ("plan", "drift")
+            return End("COMPLETED", self._workspace.plan_summary(activity.id) if planned else None, log_key=log_key)
+        said = _ERROR.findall(log) or [activity.message or f"the job ended as {activity.status}"]
+        return End(activity.state.name, error=masked(said[0].strip(), self._secrets.values()), log_key=log_key)
+
+
+def failure_of(job: Job) -> ChangeRefusedError:
+    """A job that did not end well, in words."""
+    return ChangeRefusedError(
+        f"the {job.kind} of version {job.version} ended as {job.status}: {job.error}",
+        where=f"{job.account}, activity {job.activity_id}",
+        remedy=f"Its log: {job.log_key}. Mend the cause, then materialize plan and apply again.",
+    )

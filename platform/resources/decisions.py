@@ -1,0 +1,139 @@
+"""What people decide about accounts: to approve or reject a plan, a mode, a way back. Written whole, with an audit row.
+
+Here: one transaction per decision, and its refusals. Not here: demands (database), what follows from a decision (the
+sensor asks for it, the gate allows it: domain.standing).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.accounts import DemandError, checked_person
+from domain.standing import DRIFT_POLICIES, MODES, Approval, DriftPolicy, Job, Mode, Standing
+from resources.account_tables import Account, Audit, StateVersion
+from resources.account_tables import Approval as ApprovalRow
+from resources.database import AccountsDatabase, Written, locked_account
+from resources.launch_book import again_as, standing_of
+
+
+class Decisions:
+    """People's decisions on the accounts' database. Raises DemandError, nothing written, for what cannot be."""
+
+    def __init__(self, database: AccountsDatabase) -> None:
+        self._database = database
+
+    def approve(self, name: str, by: str, hours: float, reason: str = "") -> Approval:
+        """Lets the newest plan of the desired version be applied, exactly as it is, for so many hours."""
+        return self._decide(name, by, "approved", hours, reason)
+
+    def reject(self, name: str, by: str, reason: str) -> Approval:
+        """Keeps the newest plan from being applied; the desired version stays written, and unapplied."""
+        return self._decide(name, by, "rejected", 0.0, reason)
+
+    def set_mode(self, name: str, mode: Mode, by: str) -> Mode:
+        """Sets how far the account goes by itself: the mode it had."""
+        if mode not in MODES:
+            raise DemandError(f"{mode!r} is no mode.", where=name, remedy=f"Use one of: {', '.join(MODES)}.")
+        with self._database.transaction() as session:
+            account = locked_account(session, name)
+            before = account.mode
+            if before != mode:
+                account.mode = mode
+                _audit(session, by, name, "mode", {"from": before, "to": mode})
+        return before  # type: ignore[return-value]  # the table holds it to the modes
+
+    def resume(self, name: str, by: str) -> Mode:
+        """Lets a paused account go on in the mode that it had before."""
+        with self._database.transaction() as session:
+            account = locked_account(session, name)
+            if account.mode != "paused":
+                raise DemandError(f"the account is not paused, its mode is {account.mode}.", where=name)
+            changes = select(Audit).where(Audit.account == name, Audit.action == "mode").order_by(Audit.id.desc())
+            pause = next((row.detail for row in session.scalars(changes) if row.detail["to"] == "paused"), None)
+            account.mode = pause["from"] if pause else "manual"
+            _audit(session, by, name, "mode", {"from": "paused", "to": account.mode})
+            return account.mode  # type: ignore[return-value]  # the table holds it to the modes
+
+    def set_drift_policy(self, name: str, policy: DriftPolicy, by: str) -> None:
+        """Says what follows from drift: it is shown, it fails the check, or it is reverted."""
+        if policy not in DRIFT_POLICIES:
+            raise DemandError(
+                f"{policy!r} is no drift policy.", where=name, remedy=f"Use one of: {', '.join(DRIFT_POLICIES)}."
+            )
+        with self._database.transaction() as session:
+            account = locked_account(session, name)
+            _audit(session, by, name, "drift policy", {"from": account.drift_policy, "to": policy})
+            account.drift_policy = policy
+
+    def set_rollback_on_failure(self, name: str, wanted: bool, by: str) -> None:
+        """Says whether a failed apply asks for the last applied version again, by itself."""
+        with self._database.transaction() as session:
+            account = locked_account(session, name)
+            _audit(session, by, name, "rollback on failure", {"from": account.rollback_on_failure, "to": wanted})
+            account.rollback_on_failure = wanted
+
+    def rollback(self, name: str, to: int, by: str, reason: str) -> Written:
+        """A new version with the content of version `to`; nothing new where that is desired already."""
+        checked_person(by)
+        with self._database.transaction() as session:
+            account = locked_account(session, name)
+            wanted = session.get(StateVersion, (name, to))
+            if wanted is None:
+                raise DemandError(
+                    f"there is no version {to}; the newest is {account.desired_version}.",
+                    where=name,
+                    remedy=f"See: vigie accounts show {name}",
+                )
+            current = session.get_one(StateVersion, (name, account.desired_version))
+            applied = account.applied_version == account.desired_version
+            if current.fingerprint == wanted.fingerprint and (applied or account.status == "PENDING_SCHEMATICS"):
+                return Written(name, account.desired_version, new=False)
+            number = again_as(session, account, to, "rollback", by, reason or f"back to version {to}")
+            return Written(name, number, new=True)
+
+    def _decide(self, name: str, by: str, decision: str, hours: float, reason: str) -> Approval:
+        checked_person(by)
+        with self._database.transaction() as session:
+            account = locked_account(session, name)
+            plan = _decidable_plan(standing_of(session, account))
+            now = datetime.now(UTC)
+            row = session.get(ApprovalRow, plan.id) or ApprovalRow(job=plan.id)
+            row.fingerprint, row.decision, row.reason = plan.seal, decision, reason
+            row.approved_by, row.approved_at, row.expires_at = by, now, now + timedelta(hours=hours)
+            session.add(row)
+            if decision == "rejected":
+                _say(account, "PLANNED", f"{by} rejected the plan" + (f": {reason}" if reason else ""), now)
+            else:
+                _say(account, account.status, f"approved by {by}", now)
+            _audit(session, by, name, decision, {"version": plan.version, "plan": str(plan.counts), "reason": reason})
+            return Approval(plan.id, plan.seal, row.decision, by, now, row.expires_at, reason)  # type: ignore[arg-type]
+
+
+def _decidable_plan(account: Standing) -> Job:
+    if account.applied:
+        raise DemandError("the desired version is applied already.", where=account.name)
+    if account.mode == "observe":
+        raise DemandError(
+            "the account is only observed, nothing is applied to it.",
+            where=account.name,
+            remedy="Give it another mode first.",
+        )
+    if account.plan is None or not account.plan.succeeded:
+        raise DemandError(
+            f"there is no plan of version {account.version} to decide on; the account is {account.status}.",
+            where=account.name,
+            remedy=f"Wait for the plan, or materialize plan for {account.name}.",
+        )
+    if account.apply and account.apply.open:
+        raise DemandError("the plan is being applied.", where=account.name)
+    return account.plan
+
+
+def _say(account: Account, status: str, reason: str, now: datetime) -> None:
+    account.status, account.status_reason, account.updated_at = status, reason, now
+
+
+def _audit(session: Session, by: str, account: str, action: str, detail: dict[str, object]) -> None:
+    checked_person(by)
+    session.add(Audit(at=datetime.now(UTC), actor=by, account=account, action=action, detail=detail))

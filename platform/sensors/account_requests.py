@@ -1,0 +1,95 @@
+"""The account_requests sensor: the accounts' table as it is now -> partitions and runs.
+
+Here: reading, turning what is due into Dagster's requests. Not here: what is due (domain.standing), the work
+(assets.accounts). A run that was lost leaves its account unfinished, and so is asked for again.
+"""
+
+import time
+from datetime import UTC, datetime
+
+from dagster import (
+    AddDynamicPartitionsRequest,
+    AssetKey,
+    DagsterInstance,
+    DefaultSensorStatus,
+    DeleteDynamicPartitionsRequest,
+    ResourceParam,
+    RunRequest,
+    RunsFilter,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+
+from assets.names import APPLY, STEP_TAG
+from domain.standing import TRIES, Standing, next_step, pause_before
+from jobs import Stages
+from partitions import ACCOUNTS, Partitions
+from resources.account_desk import AccountDesk
+
+
+def account_requests_sensor(partitions: Partitions, stages: Stages, seconds: int) -> SensorDefinition:
+    """The sensor, looking every `seconds`. Where the database does not answer, the tick fails."""
+
+    @sensor(
+        name="account_requests",
+        job=stages.accounts.job,
+        minimum_interval_seconds=seconds,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Keeps the accounts' partitions equal to the database; asks for what is pending, or was lost.",
+    )
+    def account_requests(
+        context: SensorEvaluationContext, accounts: ResourceParam[AccountDesk]
+    ) -> SensorResult | SkipReason:
+        instance = context.instance
+        with accounts.book() as book:
+            names, unfinished = book.names(), book.unfinished()
+            known = set(instance.get_dynamic_partitions(ACCOUNTS))
+            added, gone = [name for name in names if name not in known], sorted(known - set(names))
+            busy = stages.accounts.partitions_under_way(instance)
+            requests = []
+            for account in unfinished:
+                if account.name in busy:
+                    continue
+                step = next_step(account, datetime.now(UTC))
+                if step is None:
+                    continue
+                request = _request(instance, account, step)
+                if isinstance(request, str):
+                    book.give_up(account.name, account.version, request)
+                    context.log.error(f"{account.name}: {request}")
+                elif request:
+                    requests.append(request)
+        if not (added or gone or requests):
+            return SkipReason("every account is as desired, or waits for people.")
+        changes: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
+        if gone:
+            changes.append(partitions.accounts.build_delete_request(gone))
+        if added:
+            changes.append(partitions.accounts.build_add_request(added))
+        return SensorResult(run_requests=requests, dynamic_partitions_requests=changes)
+
+    return account_requests
+
+
+def _request(instance: DagsterInstance, account: Standing, step: str) -> RunRequest | str | None:
+    """The run to ask for; None where it is to wait a little; a reason where it was tried often enough.
+
+    The step names the plan that it applies: another plan is another step, with tries of its own.
+    """
+    label = f"{account.name}-v{account.version}-{step}-{account.plan.id if account.plan else 0}"
+    earlier = instance.get_run_records(RunsFilter(tags={STEP_TAG: label}), limit=TRIES)
+    tries = len(earlier)
+    if tries >= TRIES:
+        return f"{tries} runs could not {step} version {account.version}: see the last one's error, then run it by hand"
+    if earlier and time.time() - (earlier[0].end_time or 0.0) < pause_before(tries):
+        return None
+    return RunRequest(
+        run_key=f"{label}-{tries}",
+        partition_key=account.name,
+        asset_selection=None if step == "plan" else [AssetKey(APPLY)],
+        # The sensor itself asks again for what a lost run left: Dagster's own retry would make two of it.
+        tags={STEP_TAG: label, "dagster/max_retries": "0"},
+    )
