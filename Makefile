@@ -1,7 +1,7 @@
 # The front door. Every target sets up what it needs; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check bench clean lock
+.PHONY: help setup demo dev test crash check bench clean lock
 
 export VIGIE_TARGET ?= dev
 # Where Dagster keeps runs, partitions and cursors: a folder that lasts, one per target.
@@ -43,6 +43,9 @@ dev: setup ## start the Dagster UI and daemon (VIGIE_TARGET=dev, PORT=3000)
 
 test: setup ## run the tests (ARGS="-k word" chooses)
 	@$(BIN)/python -m pytest $(ARGS)
+
+crash: setup ## kill workers before every step of a change: nothing is launched twice
+	@$(BIN)/python -m pytest -m crash $(ARGS)
 
 check: setup ## format, lint, types, direction of imports, definitions
 	@$(BIN)/ruff format --check .
