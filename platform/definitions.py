@@ -7,6 +7,7 @@ from dagster import Definitions, in_process_executor
 
 from assets.account_drift import drift_assets
 from assets.account_jobs import account_jobs
+from assets.account_warehouse import account_warehouse_assets
 from assets.accounts import account_assets
 from assets.checks import config_checks, configured_assets
 from assets.client_configs import client_config_assets
@@ -24,6 +25,7 @@ from resources.object_store import ObjectStoreResource
 from resources.warehouse_resource import WarehouseResource
 from schedules import daily_sources, nightly_drift
 from sensors.account_requests import account_requests_sensor
+from sensors.accounts_export_due import accounts_export_due_sensor
 from sensors.chaining import newsletters_due_sensor, warehouse_due_sensor
 from sensors.client_activation import client_activation_sensor
 from sensors.client_items_due import client_items_due_sensor
@@ -39,6 +41,7 @@ def build_definitions(settings: Settings) -> Definitions:
     items, newsletters = client_item_assets(partitions), newsletter_assets(partitions)
     models = warehouse_assets(partitions, project)
     accounts, drift = account_assets(partitions), drift_assets(partitions)
+    exported = account_warehouse_assets(project)
     stages = Stages(
         configs=Stage.of("read_client_configs", "Reads the files of a range of clients.", configs),
         sources=Stage.of("fetch_sources", "Fetches every source of the day, once for all clients.", sources),
@@ -58,9 +61,12 @@ def build_definitions(settings: Settings) -> Definitions:
             checks=True,
             tags={STAGE_TAG: "accounts"},
         ),
+        account_export=Stage.of(
+            "export_accounts", "Writes the accounts to the warehouse and builds their models.", exported, checks=True
+        ),
     )
     return Definitions(
-        assets=[*configured_assets(), *configs, *sources, *items, models, *newsletters, *accounts, *drift],
+        assets=[*configured_assets(), *configs, *sources, *items, models, *newsletters, *accounts, *drift, *exported],
         asset_checks=config_checks(),
         jobs=[*stages.all(), *account_jobs()],
         sensors=[
@@ -69,6 +75,7 @@ def build_definitions(settings: Settings) -> Definitions:
             warehouse_due_sensor(stages, seconds),
             newsletters_due_sensor(stages, seconds),
             account_requests_sensor(partitions, stages, seconds),
+            accounts_export_due_sensor(stages, seconds),
         ],
         schedules=[
             daily_sources(partitions, stages, settings.schedule),

@@ -76,8 +76,9 @@ class Stages:
     newsletters: Stage
     accounts: Stage
     drift: Stage
+    account_export: Stage
 
     def all(self) -> list[UnresolvedAssetJobDefinition]:
         """Their jobs."""
         clients = (self.configs, self.sources, self.items, self.warehouse, self.newsletters)
-        return [stage.job for stage in (*clients, self.accounts, self.drift)]
+        return [stage.job for stage in (*clients, self.accounts, self.drift, self.account_export)]

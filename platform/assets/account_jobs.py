@@ -54,35 +54,36 @@ def account_jobs() -> list[JobDefinition]:
     def approve(context: OpExecutionContext, config: Decided, accounts: ResourceParam[AccountDesk]) -> None:
         hours = accounts.settings.schematics.approval_hours
         with in_words(), accounts.decisions() as decisions:
-            for name in config.account_names:
-                given = decisions.approve(name, config.by, hours, config.reason)
-                context.log.info(f"{name}: approved until {given.expires_at:%Y-%m-%d %H:%M} UTC")
+            names, by, reason = config.account_names, config.by, config.reason
+            for given in decisions.each(names, lambda to, name: to.approve(name, by, hours, reason)).values():
+                context.log.info(str(given))
 
     @op
     def reject(context: OpExecutionContext, config: Decided, accounts: ResourceParam[AccountDesk]) -> None:
         with in_words(), accounts.decisions() as decisions:
-            for name in config.account_names:
-                decisions.reject(name, config.by, config.reason)
-                context.log.info(f"{name}: rejected")
+            names, by, reason = config.account_names, config.by, config.reason
+            for given in decisions.each(names, lambda to, name: to.reject(name, by, reason)).values():
+                context.log.info(str(given))
 
     @op
     def pause(context: OpExecutionContext, config: Named, accounts: ResourceParam[AccountDesk]) -> None:
         with in_words(), accounts.decisions() as decisions:
-            for name in config.account_names:
-                before = decisions.set_mode(name, "paused", config.by)
+            modes = decisions.each(config.account_names, lambda to, name: to.set_mode(name, "paused", config.by))
+            for name, before in modes.items():
                 context.log.info(f"{name}: paused (was {before})")
 
     @op
     def resume(context: OpExecutionContext, config: Named, accounts: ResourceParam[AccountDesk]) -> None:
         with in_words(), accounts.decisions() as decisions:
-            for name in config.account_names:
-                context.log.info(f"{name}: goes on, {decisions.resume(name, config.by)}")
+            modes = decisions.each(config.account_names, lambda to, name: to.resume(name, config.by))
+            for name, mode in modes.items():
+                context.log.info(f"{name}: goes on, {mode}")
 
     @op
     def observe(context: OpExecutionContext, config: Named, accounts: ResourceParam[AccountDesk]) -> None:
         with in_words(), accounts.decisions() as decisions:
-            for name in config.account_names:
-                before = decisions.set_mode(name, "observe", config.by)
+            modes = decisions.each(config.account_names, lambda to, name: to.set_mode(name, "observe", config.by))
+            for name, before in modes.items():
                 context.log.info(f"{name}: only observed (was {before})")
 
     @op

@@ -83,8 +83,9 @@ def account_assets(partitions: Partitions) -> list[AssetsDefinition]:
         with accounts.book() as book, in_words():
             account = book.standing(name)
             if account.mode == "paused":
-                context.log.info(f"{name} is paused: nothing is planned. Let it go on: vigie accounts resume {name}")
-                yield AssetObservation(PLAN, partition=name, metadata={"held": "the account is paused"})
+                ruling = gate(account, datetime.now(UTC))
+                context.log.info(f"{name}: nothing is planned: {ruling.reason}. {ruling.remedy}")
+                yield AssetObservation(PLAN, partition=name, metadata={"held": ruling.reason})
                 return
             with _verdict(book, account), accounts.change(name, context.log.info) as change:
                 job, reused = change.plan(name)

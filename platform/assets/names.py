@@ -23,4 +23,7 @@ DRIFT = "drift"
 NO_DRIFT = "no_drift"
 SCHEMATICS_POOL = "schematics"  # its slots bound the jobs in Schematics over all runs
 STEP_TAG = "vigie/account_step"  # of an account's run: the step that the sensor asked for
+ACCOUNTS_EXPORT = "accounts_export"
+ACCOUNT_MODELS = "tag:accounts"  # dbt's selection of the models about accounts
+VERSION_TAG = "dagster/data_version"  # of accounts_export: the fingerprint of what was exported
 STAGE_TAG = "vigie/stage"  # of every account's run: dagster.yaml bounds how many run at once

@@ -12,7 +12,7 @@ import orjson
 from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, BackfillPolicy
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 
-from assets.names import BATCH_TAG
+from assets.names import ACCOUNT_MODELS, BATCH_TAG
 from partitions import Partitions
 from resources.archive import Archive
 from resources.dbt import DbtResource
@@ -20,8 +20,8 @@ from resources.object_store import ObjectStoreResource
 from resources.warehouse_resource import WarehouseResource
 
 
-class _Translator(DagsterDbtTranslator):
-    """A model is an asset of its own name, in the group of its layer."""
+class ModelTranslator(DagsterDbtTranslator):
+    """A model is an asset of its own name, in the group of what it is about."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
         if dbt_resource_props["resource_type"] == "source":
@@ -29,19 +29,22 @@ class _Translator(DagsterDbtTranslator):
         return AssetKey(dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return "warehouse" if dbt_resource_props["resource_type"] == "model" else None
+        if dbt_resource_props["resource_type"] != "model":
+            return None
+        return "accounts" if "accounts" in dbt_resource_props["tags"] else "warehouse"
 
 
 def warehouse_assets(partitions: Partitions, project: DbtProject) -> AssetsDefinition:
-    """Every model of the project, partitioned by day."""
+    """Every model of the project by day; those about accounts are assets.account_warehouse's."""
 
     @dbt_assets(
         name="warehouse_models",
         manifest=project.manifest_path,
         project=project,
+        exclude=ACCOUNT_MODELS,
         partitions_def=partitions.days,
         backfill_policy=BackfillPolicy.single_run(),
-        dagster_dbt_translator=_Translator(),
+        dagster_dbt_translator=ModelTranslator(),
         pool="warehouse",  # DuckDB has one writer
     )
     def warehouse_models(

@@ -6,7 +6,7 @@ Here: the order of the steps, and the refusals between them. Not here: launching
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from domain.errors import PermanentError
 from domain.inputs import fingerprint, inputs_of
 from domain.launches import Book, End, Launcher, Lease, Terms
 from domain.masking import masked
-from domain.standing import Job, Ruling, Standing, Verdict, apply_failed_after, gate
+from domain.standing import LOST, Job, Ruling, Standing, Verdict, apply_failed_after, gate
 
 _ERROR = re.compile(r"^.*?\bError: (.+)$", re.MULTILINE)
 
@@ -29,6 +29,10 @@ class ChangeBook(Book, Protocol):
 
     def standing(self, account: str) -> Standing:
         """Where the account stands."""
+        ...
+
+    def open_jobs(self, account: str) -> list[Job]:
+        """The account's jobs whose end is not known yet, of any version, oldest first."""
         ...
 
     def hold(self, account: Standing, ruling: Ruling) -> None:
@@ -82,7 +86,7 @@ class Change:
     def plan(self, name: str) -> tuple[Job, bool]:
         """The plan of the desired version, and whether it was there already. A plan whose inputs have changed since is
         stale and made again; a failed one is tried anew, unless this very call saw it fail."""
-        account = self._book.standing(name)
+        account = self._settled(name)
         plan = account.plan
         if plan and plan.open:
             plan = self._launcher.take_up(plan)
@@ -100,7 +104,7 @@ class Change:
 
     def apply(self, name: str) -> Applied:
         """Applies the plan where the gate lets it through. Raises ChangeRefusedError where something must be mended."""
-        account = self._book.standing(name)
+        account = self._settled(name)
         apply, plan = account.apply, account.plan
         if account.applied and (apply is None or not apply.open):
             return Applied(Ruling(Verdict.GO, "applied already"), apply, reused=True)
@@ -139,17 +143,30 @@ class Change:
             self._book.drift_seen(account, job)
         return job
 
+    def _settled(self, name: str) -> Standing:
+        """Where the account stands, once the jobs of versions that a newer demand overtook are over and written."""
+        account = self._book.standing(name)
+        overtaken = [job for job in self._book.open_jobs(name) if job.version != account.version]
+        for job in overtaken:
+            if self._launcher.take_up(job).open:
+                self._book.finish(job, End(LOST, error="Never launched; a newer demand took its place."))
+        return self._book.standing(name) if overtaken else account
+
     def _fingerprint(self, look: WorkspaceLook) -> str:
-        return fingerprint(look.variables, self._secrets, look.template_version, self._key)
+        code = f"{self._workspace.id} {look.template_version}"  # the same inputs elsewhere are another plan
+        return fingerprint(look.variables, self._secrets, code, self._key)
 
     def _conclude(self, job: Job, activity: Activity) -> End:
-        log = masked(self._workspace.log(activity.id), [*self._secrets.values(), self._key])
+        hidden = (*self._secrets.values(), self._key)
+        log = masked(self._workspace.log(activity.id), hidden)
         log_key = self._keep_log(job, log)
         if activity.state is State.COMPLETED:
-            planned = job.kind in ("plan", "drift")
-            return End("COMPLETED", self._workspace.plan_summary(activity.id) if planned else None, log_key=log_key)
+            plan = self._workspace.plan_summary(activity.id) if job.kind in ("plan", "drift") else None
+            if plan:  # the key of a for_each is in the resource's address, and a secure variable may be one
+                plan = replace(plan, resources=[masked(line, hidden) for line in plan.resources])
+            return End("COMPLETED", plan, log_key=log_key)
         said = _ERROR.findall(log) or [activity.message or f"the job ended as {activity.status}"]
-        return End(activity.state.name, error=masked(said[0].strip(), self._secrets.values()), log_key=log_key)
+        return End(activity.state.name, error=masked(said[0].strip(), hidden), log_key=log_key)
 
 
 def failure_of(job: Job) -> ChangeRefusedError:

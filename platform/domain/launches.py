@@ -188,8 +188,11 @@ class Launcher:
 
     def _follow(self, job: Job, activity_id: str) -> Job:
         """Looks at the activity until it is over: first when such jobs usually end, then ever more seldom."""
-        usual, told = self._book.usual_seconds(job.kind), ""
+        usual, told = self._book.usual_seconds(job.kind) or self._book.usual_seconds("plan"), ""
+        expected = max(self._terms.poll, usual * 0.95)
         while True:
+            if (early := expected - self._elapsed(job)) > 0:
+                self._lease.pause(min(60.0, early))
             activity = self._workspace.activity(activity_id)
             if activity.state.over:
                 return self._book.finish(job, self._conclude(job, activity))
@@ -197,11 +200,15 @@ class Launcher:
                 odd = " (a status nobody knows: followed on)" if activity.state is State.UNKNOWN else ""
                 self._tell(f"{job.kind} {activity_id}: {activity.status}{odd}")
                 told = activity.status
-            elapsed = (datetime.now(UTC) - (job.launched_at or job.intended_at)).total_seconds()
+            elapsed = self._elapsed(job)
             if elapsed > self._terms.job_deadline:
                 raise TransientError(
                     f"the {job.kind} has not ended after {elapsed:.0f} s; its status is {activity.status!r}.",
                     where=f"{self._workspace.id}, activity {activity_id}",
                     remedy="Look at it in Schematics, stop it there if it hangs; a new run follows it on.",
                 )
-            self._lease.pause(max(self._terms.poll, min(60.0, max(elapsed / 10, usual * 0.95 - elapsed))))
+            if elapsed >= expected:
+                self._lease.pause(max(self._terms.poll, min(60.0, (elapsed - expected) / 4)))
+
+    def _elapsed(self, job: Job) -> float:
+        return (datetime.now(UTC) - (job.launched_at or job.intended_at)).total_seconds()

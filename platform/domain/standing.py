@@ -128,7 +128,8 @@ def gate(account: Standing, now: datetime) -> Ruling:
     """Whether the account's plan may be applied now. Inputs that changed since are found at the workspace, not here."""
     plan, approval = account.plan, account.approval
     if account.mode == "paused":
-        return Ruling(Verdict.HOLD, "the account is paused", f"Let it go on: vigie accounts resume {account.name}")
+        remedy = f"Let it go on: vigie accounts resume {account.name} --by NAME"
+        return Ruling(Verdict.HOLD, "the account is paused", remedy)
     if plan is None and account.status == "PENDING_SCHEMATICS":
         return Ruling(Verdict.HOLD, "the version is still to be planned", f"Materialize plan for {account.name}.")
     if plan is None or not plan.succeeded:
@@ -151,7 +152,7 @@ def gate(account: Standing, now: datetime) -> Ruling:
             )
         if approval.seal == plan.seal and approval.expires_at > now:
             return Ruling(Verdict.GO, f"approved by {approval.by}")
-    remedy = f"Look at the plan, then: vigie accounts approve {account.name}"
+    remedy = f"Look at the plan, then: vigie accounts approve {account.name} --by NAME"
     if approval and approval.job == plan.id:
         return Ruling(Verdict.ASK, f"the approval of {approval.by} has expired", remedy)
     if account.execution_mode == "plan_only":

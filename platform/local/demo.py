@@ -1,4 +1,4 @@
-"""`vigie demo`: the client half of the platform on a site of its own, offline, through Dagster's own daemon.
+"""`vigie demo`: the platform on a site and a Schematics of its own, offline, through Dagster's own daemon.
 
 Here: setting the stage, waiting for the graph to come to rest, showing progress and the result. Not here: any step of
 the work; sensors and runs do all of it, as they would anywhere.
@@ -15,16 +15,19 @@ from typing import Any
 import orjson
 import yaml
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+from dagster._core.storage.tags import PARTITION_NAME_TAG
 from rich.console import Console
 from rich.table import Table
 
 from assets.names import SOURCE_SNAPSHOTS
 from domain.errors import PermanentError, TransientError
 from domain.ranges import Range
+from local.demo_accounts import FAILING, ask_for_accounts
 from local.demo_content import SOURCES
 from local.demo_site import DemoSite
 from local.examples import archive_earlier_days, write_examples
 from local.instance import dagster_home, heed_signals, prepare, start, stop
+from local.schematics_here import schematics_here
 from local.summary import summarise
 from local.watch import Watch
 from partitions import range_tags, today
@@ -35,6 +38,9 @@ from settings import TARGETS, Environment, Settings, exported, load_settings, ow
 TARGET = "demo"
 _DAYS = 7  # today and the six days before it
 _PORT = 8873
+_SCHEMATICS_PORT = 8874
+_JOB_SECONDS = 2.0
+_FAST = {"poll_seconds": 0.5, "requests_per_minute": 600}  # it is this machine that is asked
 
 
 def run(out: Console) -> int:
@@ -42,12 +48,17 @@ def run(out: Console) -> int:
     heed_signals()
     started = time.monotonic()
     settings, epoch = _set_up()
-    with _site(settings, epoch) as site:
+    with _site(settings, epoch) as site, schematics_here(settings, _JOB_SECONDS) as schematics:
+        if schematics is None:
+            raise PermanentError(
+                "the demo's target has no Schematics of its own.", remedy="Remove .vigie and try again."
+            )
         config, archive = open_store(settings.stores.config), Archive(open_store(settings.stores.data))
         write_examples(config, site.base_url, "clients")
         archive_earlier_days(site, config, archive, settings.first_day, epoch)
         out.print(f"a site with {len(SOURCES)} sources is up at {site.base_url}, its last six days are archived")
         site.requests.clear()
+        accounts = ask_for_accounts(settings, schematics, out)
         log = settings.home / "daemon.log"
         out.print(f"starting Dagster's daemon (its log: {_short(log)})")
         daemon = start(settings, "dagster-daemon", "run", log=log)
@@ -55,14 +66,16 @@ def run(out: Console) -> int:
             with DagsterInstance.from_config(str(dagster_home(settings))) as instance:
                 _ask_for_the_day(settings, instance)
                 launched = Watch(instance, daemon, log, out).until_at_rest()
-                summary = summarise(settings, instance, site.requests.total(), launched)
+                summary = summarise(settings, instance, site.requests.total(), launched) | accounts.figures()
         finally:
             stop(daemon)
     summary["seconds"] = round(time.monotonic() - started, 1)
     path = settings.home / "summary.json"
     path.write_bytes(orjson.dumps(summary, option=orjson.OPT_INDENT_2) + b"\n")
     _show(out, settings, summary, path)
-    return 1 if any(run.status != DagsterRunStatus.SUCCESS for run in launched) else 0
+    # One account's apply fails on purpose; everything else shall succeed.
+    failed = [run for run in launched if run.status != DagsterRunStatus.SUCCESS]
+    return 1 if any(run.tags.get(PARTITION_NAME_TAG) != FAILING for run in failed) else 0
 
 
 def _set_up() -> tuple[Settings, date]:
@@ -74,6 +87,8 @@ def _set_up() -> tuple[Settings, date]:
         document |= {"first_day": epoch - timedelta(days=_DAYS - 1), "history_days": 366}
         document["fetch"] = {"host_interval": 0.02, "per_host": 4, "attempts": 2}
         document["schedule"]["sensor_seconds"] = 2
+        url = f"http://127.0.0.1:{_free_port(_SCHEMATICS_PORT)}"
+        document["schematics"] |= {"url": url, "iam_url": f"{url}/identity/token", **_FAST}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
             f"# The demo's own target. Remove it and .vigie/demo to start anew.\n{yaml.safe_dump(document)}"
@@ -89,7 +104,7 @@ def _set_up() -> tuple[Settings, date]:
 def _site(settings: Settings, epoch: date) -> Iterator[DemoSite]:
     """The site as it was on the first demo's day: the same port, the same addresses, the same stories ever after."""
     kept = settings.home / "port"
-    port = int(kept.read_text()) if kept.is_file() else _free_port()
+    port = int(kept.read_text()) if kept.is_file() else _free_port(_PORT)
     try:
         with DemoSite(epoch, port) as site:
             kept.write_text(str(port))
@@ -102,17 +117,17 @@ def _site(settings: Settings, epoch: date) -> Iterator[DemoSite]:
         ) from None
 
 
-def _free_port() -> int:
-    """The usual port, or any where that is taken. Addresses are the items' identity, so it is kept from then on."""
+def _free_port(usual: int) -> int:
+    """The usual port, or any where that is taken. It is kept from then on: addresses are the items' identity."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", _PORT))
+            probe.bind(("127.0.0.1", usual))
         except OSError:
             with socket.socket() as other:
                 other.bind(("127.0.0.1", 0))
                 return int(other.getsockname()[1])
-    return _PORT
+    return usual
 
 
 def _ask_for_the_day(settings: Settings, instance: DagsterInstance) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from local.demo_site import DemoSite
 from local.examples import write_examples
 from local.instance import heed_signals, prepare, start, stop
+from local.schematics_here import schematics_here
 from resources.object_store import open_store
 from settings import DirectoryLocation, Settings
 
@@ -22,7 +23,9 @@ def run(settings: Settings, host: str, port: int, out: Console) -> int:
     """Runs until interrupted; the exit code of `dagster dev`."""
     heed_signals()
     prepare(settings)
-    with _examples(settings, out):
+    with _examples(settings, out), schematics_here(settings) as schematics:
+        if schematics:
+            out.print(f"Schematics is emulated at {schematics.url}; it keeps its workspaces in {settings.home}")
         out.print(f"the Dagster UI will be at http://{host}:{port} (Ctrl-C ends it)")
         process = start(settings, "dagster", "dev", "-h", host, "-p", str(port))
         try:

@@ -13,9 +13,9 @@ from typing import Any
 from domain.errors import ConfigError
 
 REQUEST_KINDS = frozenset({"status", "drop", "lost_reply", "hold_reply"})
-JOB_KINDS = frozenset({"fail_job", "stuck_job", "stuck_lock", "unknown_status", "no_summary"})
+JOB_KINDS = frozenset({"fail_job", "stuck_job", "stuck_lock", "unknown_status", "no_summary", "echo"})
 _WITH_SECONDS = frozenset({"hold_reply", "stuck_lock", "unknown_status"})
-STATUSES = frozenset({401, 403, 404, 409, 429, 500, 502, 503, 504})
+STATUSES = frozenset({400, 401, 403, 404, 409, 429, 500, 502, 503, 504})
 
 
 @dataclass
@@ -23,7 +23,8 @@ class Fault:
     """One rule. Without `times` and `share` it strikes always; `times` counts strikes, not looks.
 
     `workspace` is an id or a name; `job` is plan, apply, destroy, refresh or commands; `method` an HTTP method.
-    `iam`: the rule is for the token endpoint, and for nothing else.
+    `iam`: the rule is for the token endpoint, and for nothing else. `echo` is a text that is given away: the message of
+    an injected status quotes it, so do the log of a job and, where the job fails, its error.
     """
 
     kind: str
@@ -36,6 +37,7 @@ class Fault:
     status: int = 503
     retry_after: int | None = None
     iam: bool = False
+    echo: str = ""
     seed: int = 0
     struck: int = 0
     _dice: random.Random = field(default_factory=random.Random, repr=False)
@@ -45,6 +47,8 @@ class Fault:
             raise ConfigError(f"there is no fault of kind {self.kind!r}", remedy=f"Known: {sorted(ALL_KINDS)}.")
         if self.kind in _WITH_SECONDS and self.seconds <= 0:
             raise ConfigError(f"the fault {self.kind!r} needs seconds > 0")
+        if self.kind == "echo" and not self.echo:
+            raise ConfigError("the fault 'echo' needs the text to echo", remedy='Say it: {"echo": "..."}.')
         if self.kind == "status" and self.status not in STATUSES:
             raise ConfigError(f"status {self.status} cannot be injected", remedy=f"Known: {sorted(STATUSES)}.")
         self._dice = random.Random(self.seed)  # noqa: S311 - the same seed gives the same faults
@@ -62,6 +66,7 @@ class Fault:
 ALL_KINDS = REQUEST_KINDS | JOB_KINDS
 _FIELDS = frozenset({"kind", "workspace", "job", "method", "share", "times", "seconds", "status", "retry_after"}) | {
     "iam",
+    "echo",
     "seed",
 }
 

@@ -36,6 +36,7 @@ class Job:
     commands: list[str] = field(default_factory=list)
     fails: bool = False
     no_summary: bool = False
+    echo: str = ""
     unknown_seconds: float = 0.0
     lock_tail: float = 0.0
     refresh_token: bool = False

@@ -226,7 +226,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.kind == "drop":
             self._hang_up()
         elif fault and fault.kind == "status":
-            refused = RefusalError(fault.status, "M0000", f"Injected: {fault.status}.")
+            quoted = f": {fault.echo}" if fault.echo else "."
+            refused = RefusalError(fault.status, "M0000", f"Injected: {fault.status}{quoted}")
             self._send(Answer(fault.status, refusal(refused, state.now()).body, retry_after=fault.retry_after))
         else:
             reply = _token(state, request) if iam else answer(state, request, emulator.url)

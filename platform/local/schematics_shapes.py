@@ -174,7 +174,7 @@ def log_url(job: Job, one: Workspace, url: str) -> str:
 def log(job: Job) -> str:
     """The text of an activity's log; while the job runs, its beginning."""
     command = "commands" if job.name == "TERRAFORM_COMMANDS" else job.name.lower()
-    lines = ["Initializing provider plugins..."]
+    lines = ["Initializing provider plugins...", *([f"local-exec: {job.echo}"] if job.echo else [])]
     if job.outcome == "COMPLETED" and "drift" in job.commands:
         lines += [f"configuration drift identfied: {change.address}" for change in job.changes]  # sic, as the service
     elif job.outcome == "COMPLETED":

@@ -111,6 +111,7 @@ class SchematicsState:
             commands=list(commands),
             fails="fail_job" in faults,
             no_summary="no_summary" in faults,
+            echo=next((fault.echo for fault in faults.values() if fault.echo), ""),
             lock_tail=self.options.lock_tail_seconds,
             refresh_token=True,
         )
@@ -203,7 +204,10 @@ class SchematicsState:
     def _perform(self, job: Job, workspace: Workspace) -> None:
         try:
             if job.fails:
-                raise terraform.TerraformError("[ERROR] Error updating the access group: Internal Server Error")
+                quoted = f" (sent: {job.echo})" if job.echo else ""
+                raise terraform.TerraformError(
+                    f"[ERROR] Error updating the access group: Internal Server Error{quoted}"
+                )
             if job.commands and "drift" in job.commands and not workspace.serial:
                 raise terraform.TerraformError("Drift cannot be executed since state file doesn't exist")
             target: Resources = {} if job.name == "DESTROY" else terraform.wanted(job.variables)

@@ -44,7 +44,8 @@ def summarise(
     repository = build_definitions(settings).get_repository_def()
     graph = repository.asset_graph
     keys = sorted(graph.materializable_asset_keys, key=str)
-    partitions = {key.to_user_string(): len(instance.get_materialized_partitions(key)) for key in keys}
+    cut = [key for key in keys if graph.get(key).is_partitioned]
+    partitions = {key.to_user_string(): len(instance.get_materialized_partitions(key)) for key in cut}
     models = [key for key in keys if _DBT_RESOURCE in graph.get(key).metadata]
     checks = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         [key for key in graph.asset_check_keys if key.asset_key in models]

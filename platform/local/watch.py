@@ -15,7 +15,7 @@ from rich.console import Console
 
 from domain.errors import PermanentError, TransientError
 
-_PATIENCE = 240.0  # seconds in all
+_PATIENCE = 420.0  # seconds in all: a slow machine is no failure
 _LOOK_EVERY = 0.5
 _LAST_LINES = 2000  # characters of the daemon's log that an error shows
 _WORDS = {DagsterRunStatus.STARTED: "running", DagsterRunStatus.SUCCESS: "done", DagsterRunStatus.FAILURE: "FAILED"}

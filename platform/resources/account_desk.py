@@ -4,9 +4,10 @@ Here: settings -> what is open for the length of one step. Not here: what is don
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from domain.accounts import DemandError
 from domain.changes import Change
 from domain.errors import MissingError, SettingsError
 from domain.launches import Terms
@@ -74,16 +75,36 @@ class AccountDesk:
             terms = Terms(answers.poll_seconds, answers.lock_patience, answers.lost_reply_seconds, answers.job_deadline)
             with (
                 book.lease(name, answers.lease_seconds, tell) as lease,
-                self._schematics(database, key, lease) as schematics,
+                self._schematics(database, key, lease, tuple(secrets.values())) as schematics,
             ):
                 workspace = schematics.workspace(account.workspace_id)
                 yield Change(book, workspace, lease, terms, secrets, key, self._keep_log, tell)
+
+    def stop(self, name: str, by: str, *, again: bool = False) -> Job:
+        """Asks Schematics to end the account's running job in good order: the job. How it ended is written by the run
+        that follows it."""
+        with self.database() as database:
+            decisions, workspace = Decisions(database), database.account(name).schematics_workspace_id
+            job = decisions.running(name, again=again)
+            with self.schematics(database) as schematics:
+                activity = schematics.workspace(workspace or "").activity(job.activity_id or "")
+                if activity.state.over:
+                    raise DemandError(
+                        f"the {job.kind} is over already, as {activity.status}.",
+                        where=name,
+                        remedy="The run that follows it writes so; where that run was lost, the next one does.",
+                    )
+                job = decisions.stop(name, by, again=again)
+                schematics.workspace(workspace or "").stop(job.activity_id or "")
+        return job
 
     def log_uri(self, job: Job) -> str:
         """For people: where the job's log is kept."""
         return f"{self.settings.stores.data.uri}/{job.log_key}"
 
-    def _schematics(self, database: AccountsDatabase, key: str, lease: AccountLease | None = None) -> Schematics:
+    def _schematics(
+        self, database: AccountsDatabase, key: str, lease: AccountLease | None = None, hidden: Sequence[str] = ()
+    ) -> Schematics:
         """Under a lease, every request begins with a fresh one, and every wait keeps it."""
         answers = self.settings.schematics
         sleep = lease.pause if lease else time.sleep
@@ -95,7 +116,13 @@ class AccountDesk:
                 lease.renew()
 
         return Schematics(
-            answers.url, answers.iam_url, key, pace=turn, request_timeout=answers.request_timeout, sleep=sleep
+            answers.url,
+            answers.iam_url,
+            key,
+            hidden=hidden,
+            pace=turn,
+            request_timeout=answers.request_timeout,
+            sleep=sleep,
         )
 
     def _api_key(self) -> str:

@@ -23,12 +23,15 @@ from resources.warehouse import (
     load_tables,
     replace_statements,
     request_statements,
+    whole_statements,
+    whole_tables,
 )
 
 _TYPES = {
     pa.string(): "STRING",
     pa.date32(): "DATE",
     pa.int64(): "INT64",
+    pa.bool_(): "BOOL",
     pa.timestamp("us", tz="UTC"): "TIMESTAMP",
 }
 _PARAM_TYPES: dict[type, str] = {
@@ -72,6 +75,17 @@ class BigqueryWarehouse:
             cells_from = staged.enter_context(self._staged("cells", cell_rows))
             items_from = staged.enter_context(self._staged("items", item_rows)) if rows.num_rows else None
             self._run(transaction(replace_statements(cells, cells_from=cells_from, items_from=items_from)))
+
+    def replace_tables(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        incoming = whole_tables(tables)
+        if not incoming:
+            return
+        with self._errors(), ExitStack() as staged:
+            sources = {
+                name: staged.enter_context(self._staged(name, rows)) if rows.num_rows else None
+                for name, rows in incoming.items()
+            }
+            self._run(transaction(whole_statements(sources)))
 
     def request_build(self, batch_id: str, cells: Iterable[tuple[str, date]]) -> None:
         wanted = batch_table(batch_id, cells)
@@ -160,7 +174,10 @@ def transaction(statements: Sequence[str]) -> str:
 
 
 def create_statement(name: str, fields: pa.Schema) -> str:
-    """The DDL of one raw table: a partition per day, clients together in it."""
+    """The DDL of one raw table: a partition per day, clients together in it; a small table is one piece."""
     columns = [f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}" for field in fields]
+    create = f"create table if not exists raw.{name} ({', '.join(columns)})"
+    if "day" not in fields.names:
+        return create
     lead = "batch_id" if "batch_id" in fields.names else "client_id"
-    return f"create table if not exists raw.{name} ({', '.join(columns)})\npartition by day\ncluster by {lead}"
+    return f"{create}\npartition by day\ncluster by {lead}"

@@ -5,7 +5,7 @@ what people decide (decisions), what a demand means (domain.accounts), Terraform
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,9 +19,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from domain.accounts import Demand, DemandError, DesiredState, checked_name, wrong_state
+from domain.accounts import Demand, DemandError, DesiredState, checked_name, checked_person, wrong_state
 from domain.errors import MissingError, TransientError
-from resources.account_tables import Account, Audit, StateVersion
+from resources.account_tables import Account, Audit, SchematicsJob, StateVersion
 from resources.secrets import read_secret
 from settings import Settings
 
@@ -79,11 +79,13 @@ class AccountsDatabase:
         wrong = wrong_state(state.iam_version, state.subnet_count, state.tags)
         if wrong:
             raise DemandError("; ".join(wrong) + ".", where=name)
+        checked_person(actor)
         with self.transaction() as session:
             if session.get(Account, checked_name(name)):
                 raise DemandError(
                     "the account is registered already.", where=name, remedy="Send a demand to change it."
                 )
+            _check_free(session, name, workspace)
             now = datetime.now(UTC)
             session.add(
                 Account(
@@ -103,11 +105,17 @@ class AccountsDatabase:
 
     def link(self, name: str, workspace: str, actor: str) -> None:
         """Says which Schematics workspace is the account's."""
+        checked_person(actor)
         with self.transaction() as session:
             account = locked_account(session, name)
-            taken = session.scalar(select(Account.name).where(Account.schematics_workspace_id == workspace))
-            if taken and taken != name:
-                raise DemandError(f"the workspace {workspace} is the account {taken}'s.", where=name)
+            _check_free(session, name, workspace)
+            mine = (SchematicsJob.account == name, SchematicsJob.finished_at.is_(None))
+            if session.scalar(select(SchematicsJob.id).where(*mine).limit(1)):
+                raise DemandError(
+                    "a job of the account is not over in its workspace.",
+                    where=name,
+                    remedy="Wait for its end; where its run was lost, the next run finds it.",
+                )
             detail = {"from": account.schematics_workspace_id, "to": workspace}
             account.schematics_workspace_id = workspace
             session.add(Audit(at=datetime.now(UTC), actor=actor, account=name, action="link", detail=detail))
@@ -121,16 +129,7 @@ class AccountsDatabase:
         demand.checked()
         names = sorted(demand.account_names)
         with self.transaction() as session:
-            found = session.scalars(
-                select(Account).where(Account.name.in_(names)).order_by(Account.name).with_for_update()
-            )
-            accounts = {account.name: account for account in found}
-            missing = [name for name in names if name not in accounts]
-            if missing:
-                raise DemandError(
-                    f"Accounts not present in database: {', '.join(missing)}.",
-                    remedy="Nothing was written. Mend the names (vigie accounts list), or register the accounts.",
-                )
+            accounts = locked_accounts(session, names)
             now = datetime.now(UTC)
             return [self._write(session, accounts[name], demand, now) for name in names]
 
@@ -138,6 +137,11 @@ class AccountsDatabase:
         """Every account, by name."""
         with self.transaction() as session:
             return list(session.scalars(select(Account).order_by(Account.name)))
+
+    def account(self, name: str) -> Account:
+        """One account. DemandError where there is none."""
+        with self.transaction() as session:
+            return locked_account(session, name)
 
     def versions(self, name: str) -> list[StateVersion]:
         """An account's versions, oldest first. DemandError where there is no such account."""
@@ -193,6 +197,18 @@ def locked_account(session: Session, name: str) -> Account:
     return account
 
 
+def locked_accounts(session: Session, names: Sequence[str]) -> dict[str, Account]:
+    """The rows of several accounts, locked in one order. DemandError where any is missing, naming all that are."""
+    found = session.scalars(select(Account).where(Account.name.in_(names)).order_by(Account.name).with_for_update())
+    accounts = {account.name: account for account in found}
+    if missing := sorted(set(names) - accounts.keys()):
+        raise DemandError(
+            f"Accounts not present in database: {', '.join(missing)}.",
+            remedy="Nothing was written. Mend the names (vigie accounts list), or register the accounts.",
+        )
+    return accounts
+
+
 def new_version(
     name: str, number: int, state: DesiredState, demand: Demand, now: datetime, origin: str = "demand"
 ) -> StateVersion:
@@ -211,6 +227,17 @@ def new_version(
         fingerprint=state.fingerprint,
         origin=origin,
     )
+
+
+def _check_free(session: Session, name: str, workspace: str | None) -> None:
+    """DemandError where the workspace has no id, or is another account's."""
+    if workspace is None:
+        return
+    if not workspace.strip():
+        raise DemandError("the workspace's id is empty.", where=name)
+    taken = session.scalar(select(Account.name).where(Account.schematics_workspace_id == workspace))
+    if taken and taken != name:
+        raise DemandError(f"the workspace {workspace} is the account {taken}'s.", where=name)
 
 
 def _sqlite_as_a_server(connection: Any, _record: Any) -> None:

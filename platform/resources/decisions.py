@@ -4,30 +4,70 @@ Here: one transaction per decision, and its refusals. Not here: demands (databas
 sensor asks for it, the gate allows it: domain.standing).
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.accounts import DemandError, checked_person
-from domain.standing import DRIFT_POLICIES, MODES, Approval, DriftPolicy, Job, Mode, Standing
-from resources.account_tables import Account, Audit, StateVersion
+from domain.standing import DRIFT_POLICIES, MODES, Approval, DriftPolicy, Job, Mode, Standing, apply_failed_after
+from resources.account_tables import Account, Audit, SchematicsJob, StateVersion
 from resources.account_tables import Approval as ApprovalRow
-from resources.database import AccountsDatabase, Written, locked_account
-from resources.launch_book import again_as, standing_of
+from resources.database import AccountsDatabase, Written, locked_account, locked_accounts
+from resources.launch_book import again_as, job_of, standing_of
+
+_Done = TypeVar("_Done")
+_LONGEST = 24.0 * 366  # hours that an approval may hold
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, and the plan that it was decided of."""
+
+    plan: Job
+    approval: Approval
+
+    def __str__(self) -> str:
+        plan, given = self.plan, self.approval
+        until = f" until {given.expires_at:%Y-%m-%d %H:%M} UTC" if given.decision == "approved" else ""
+        would = plan.counts or "what it would do is not known"
+        return f"{plan.account}: the plan of version {plan.version} is {given.decision}{until} ({would})"
 
 
 class Decisions:
     """People's decisions on the accounts' database. Raises DemandError, nothing written, for what cannot be."""
 
-    def __init__(self, database: AccountsDatabase) -> None:
+    def __init__(self, database: AccountsDatabase, session: Session | None = None) -> None:
         self._database = database
+        self._session = session  # where several decisions are one transaction
 
-    def approve(self, name: str, by: str, hours: float, reason: str = "") -> Approval:
+    def each(self, names: Sequence[str], decide: Callable[["Decisions", str], _Done]) -> dict[str, _Done]:
+        """One decision on several accounts, by name: on all of them, or on none, naming all that refuse."""
+        done, refused = dict[str, _Done](), list[DemandError]()
+        with self._database.transaction() as session:
+            together = Decisions(self._database, session)
+            for name in sorted(locked_accounts(session, names)):
+                try:
+                    done[name] = decide(together, name)
+                except DemandError as error:
+                    refused.append(error)
+            if len(done) + len(refused) == 1 and refused:
+                raise refused[0]
+            if refused:
+                raise DemandError(" ".join(map(str, refused)), remedy="Nothing was decided for any of the accounts.")
+        return done
+
+    def approve(self, name: str, by: str, hours: float, reason: str = "") -> Decision:
         """Lets the newest plan of the desired version be applied, exactly as it is, for so many hours."""
+        if not 0 < hours <= _LONGEST:
+            raise DemandError(f"an approval holds for 0 to {_LONGEST:.0f} hours, not for {hours}.", where=name)
         return self._decide(name, by, "approved", hours, reason)
 
-    def reject(self, name: str, by: str, reason: str) -> Approval:
+    def reject(self, name: str, by: str, reason: str) -> Decision:
         """Keeps the newest plan from being applied; the desired version stays written, and unapplied."""
         return self._decide(name, by, "rejected", 0.0, reason)
 
@@ -35,7 +75,7 @@ class Decisions:
         """Sets how far the account goes by itself: the mode it had."""
         if mode not in MODES:
             raise DemandError(f"{mode!r} is no mode.", where=name, remedy=f"Use one of: {', '.join(MODES)}.")
-        with self._database.transaction() as session:
+        with self._transaction() as session:
             account = locked_account(session, name)
             before = account.mode
             if before != mode:
@@ -45,7 +85,7 @@ class Decisions:
 
     def resume(self, name: str, by: str) -> Mode:
         """Lets a paused account go on in the mode that it had before."""
-        with self._database.transaction() as session:
+        with self._transaction() as session:
             account = locked_account(session, name)
             if account.mode != "paused":
                 raise DemandError(f"the account is not paused, its mode is {account.mode}.", where=name)
@@ -61,14 +101,14 @@ class Decisions:
             raise DemandError(
                 f"{policy!r} is no drift policy.", where=name, remedy=f"Use one of: {', '.join(DRIFT_POLICIES)}."
             )
-        with self._database.transaction() as session:
+        with self._transaction() as session:
             account = locked_account(session, name)
             _audit(session, by, name, "drift policy", {"from": account.drift_policy, "to": policy})
             account.drift_policy = policy
 
     def set_rollback_on_failure(self, name: str, wanted: bool, by: str) -> None:
         """Says whether a failed apply asks for the last applied version again, by itself."""
-        with self._database.transaction() as session:
+        with self._transaction() as session:
             account = locked_account(session, name)
             _audit(session, by, name, "rollback on failure", {"from": account.rollback_on_failure, "to": wanted})
             account.rollback_on_failure = wanted
@@ -76,7 +116,7 @@ class Decisions:
     def rollback(self, name: str, to: int, by: str, reason: str) -> Written:
         """A new version with the content of version `to`; nothing new where that is desired already."""
         checked_person(by)
-        with self._database.transaction() as session:
+        with self._transaction() as session:
             account = locked_account(session, name)
             wanted = session.get(StateVersion, (name, to))
             if wanted is None:
@@ -92,9 +132,31 @@ class Decisions:
             number = again_as(session, account, to, "rollback", by, reason or f"back to version {to}")
             return Written(name, number, new=True)
 
-    def _decide(self, name: str, by: str, decision: str, hours: float, reason: str) -> Approval:
-        checked_person(by)
+    def running(self, name: str, *, again: bool = False) -> Job:
+        """The account's job that runs in Schematics. DemandError where none does, or where it was stopped already: a
+        second interrupt aborts Terraform, so it is sent only where `again` says so."""
+        with self._transaction() as session:
+            return _running(session, locked_account(session, name), again)
+
+    def stop(self, name: str, by: str, *, again: bool = False) -> Job:
+        """Writes that somebody stops the running job, before Schematics is asked to: the job."""
+        with self._transaction() as session:
+            job = _running(session, locked_account(session, name), again)
+            detail: dict[str, object] = {"version": job.version, "kind": job.kind, "activity": job.activity_id}
+            _audit(session, by, name, "stop", detail)
+            return job
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        if self._session is not None:
+            yield self._session
+            return
         with self._database.transaction() as session:
+            yield session
+
+    def _decide(self, name: str, by: str, decision: str, hours: float, reason: str) -> Decision:
+        checked_person(by)
+        with self._transaction() as session:
             account = locked_account(session, name)
             plan = _decidable_plan(standing_of(session, account))
             now = datetime.now(UTC)
@@ -107,7 +169,8 @@ class Decisions:
             else:
                 _say(account, account.status, f"approved by {by}", now)
             _audit(session, by, name, decision, {"version": plan.version, "plan": str(plan.counts), "reason": reason})
-            return Approval(plan.id, plan.seal, row.decision, by, now, row.expires_at, reason)  # type: ignore[arg-type]
+            given = Approval(plan.id, plan.seal, row.decision, by, now, row.expires_at, reason)  # type: ignore[arg-type]
+            return Decision(plan, given)
 
 
 def _decidable_plan(account: Standing) -> Job:
@@ -127,7 +190,39 @@ def _decidable_plan(account: Standing) -> Job:
         )
     if account.apply and account.apply.open:
         raise DemandError("the plan is being applied.", where=account.name)
+    if apply_failed_after(account, account.plan):
+        raise DemandError(
+            "an apply of this plan failed, and may have changed part of the account.",
+            where=account.name,
+            remedy=f"Materialize plan for {account.name}, then decide on the new plan.",
+        )
     return account.plan
+
+
+def _running(session: Session, account: Account, again: bool) -> Job:
+    mine = select(SchematicsJob).where(SchematicsJob.account == account.name, SchematicsJob.finished_at.is_(None))
+    row = session.scalars(mine.order_by(SchematicsJob.id.desc())).first()
+    if row is None:
+        raise DemandError(
+            f"no job of the account runs; the account is {account.status}.",
+            where=account.name,
+            remedy=f"To keep the next one from starting: vigie accounts pause {account.name} --by NAME",
+        )
+    if row.activity_id is None:
+        raise DemandError(
+            f"the {row.kind} of version {row.version} is just being launched: its activity is not known yet.",
+            where=account.name,
+            remedy="Try again in a moment.",
+        )
+    stops = session.scalars(select(Audit).where(Audit.account == account.name, Audit.action == "stop"))
+    stopped = next((stop for stop in stops if stop.detail["activity"] == row.activity_id), None)
+    if stopped and not again:
+        raise DemandError(
+            f"{stopped.actor} has asked to stop the {row.kind} already; a second time aborts Terraform at once.",
+            where=account.name,
+            remedy="Wait for it to end; if it hangs, ask once more with --again.",
+        )
+    return job_of(row)
 
 
 def _say(account: Account, status: str, reason: str, now: datetime) -> None:

@@ -24,12 +24,15 @@ from resources.warehouse import (
     load_tables,
     replace_statements,
     request_statements,
+    whole_statements,
+    whole_tables,
 )
 
 _TYPES = {
     pa.string(): "varchar",
     pa.date32(): "date",
     pa.int64(): "bigint",
+    pa.bool_(): "boolean",
     pa.timestamp("us", tz="UTC"): "timestamptz",
 }
 _HOLDER = re.compile(r"held in (.+?\(PID \d+\))")
@@ -65,6 +68,16 @@ class DuckdbWarehouse:
             connection.register("incoming_cells", cell_rows)
             connection.register("incoming_items", item_rows)
             for statement in replace_statements(cells, cells_from="incoming_cells", items_from="incoming_items"):
+                connection.execute(statement)
+
+    def replace_tables(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        incoming = whole_tables(tables)
+        if not incoming:
+            return
+        with self._transaction() as connection:
+            for name, rows in incoming.items():
+                connection.register(f"incoming_{name}", rows)
+            for statement in whole_statements({name: f"incoming_{name}" for name in incoming}):
                 connection.execute(statement)
 
     def request_build(self, batch_id: str, cells: Iterable[tuple[str, date]]) -> None:

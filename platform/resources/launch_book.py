@@ -59,11 +59,25 @@ class LaunchBook:
             rows = select(Account.name).where(*applied, Account.mode != "paused").order_by(Account.name)
             return list(session.scalars(rows))
 
+    def jobs(self, account: str) -> list[Job]:
+        """Every job of the account, of all versions, oldest first."""
+        with self._database.transaction() as session:
+            mine = select(SchematicsJob).where(SchematicsJob.account == account).order_by(SchematicsJob.id)
+            return [job_of(row) for row in session.scalars(mine)]
+
     def claimed(self, account: str) -> set[str]:
         """The activities that rows of this account name."""
         with self._database.transaction() as session:
             ids = session.scalars(select(SchematicsJob.activity_id).where(SchematicsJob.account == account))
             return {activity for activity in ids if activity}
+
+    def open_jobs(self, account: str) -> list[Job]:
+        """The account's jobs whose end is not known yet, of any version, oldest first."""
+        mine = (SchematicsJob.account == account, SchematicsJob.finished_at.is_(None))
+        with self._database.transaction() as session:
+            return [
+                job_of(row) for row in session.scalars(select(SchematicsJob).where(*mine).order_by(SchematicsJob.id))
+            ]
 
     def usual_seconds(self, kind: Kind) -> float:
         """The median of the last jobs of this kind that ended well; 0 where none did."""

@@ -36,6 +36,9 @@ _ZERO = PlanCounts(0, 0, 0)
 class Schematics:
     """One region of Schematics, asked with one API key. `pace` blocks until one more request may be sent.
 
+    `hidden` are the secrets that it was ever sent: any answer may quote them, not only the one to the request that
+    carried them.
+
     Nothing is sent, and IBM's SDK is not loaded, before the first question.
     """
 
@@ -45,6 +48,7 @@ class Schematics:
         iam_url: str,
         api_key: str,
         *,
+        hidden: Iterable[str] = (),
         pace: Callable[[], None],
         request_timeout: float,
         attempts: int = 5,
@@ -56,7 +60,14 @@ class Schematics:
             from resources.schematics_wire import Wire
 
             return Wire(
-                self.url, iam_url, api_key, pace=pace, request_timeout=request_timeout, attempts=attempts, sleep=sleep
+                self.url,
+                iam_url,
+                api_key,
+                hidden=hidden,
+                pace=pace,
+                request_timeout=request_timeout,
+                attempts=attempts,
+                sleep=sleep,
             )
 
         self._made = made  # the key is kept in there alone

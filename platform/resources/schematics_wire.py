@@ -20,10 +20,11 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from domain.activities import BusyError, LostReplyError
 from domain.errors import MissingError, PermanentError, RefusedError, TransientError, VigieError
+from domain.masking import masked
 
 Call = Callable[[SchematicsV1], Any]  # one request: the SDK's DetailedResponse
 
-_LATER = frozenset({408, 425, 429})  # and 5xx
+_LATER = frozenset({408, 409, 425, 429})  # and 5xx
 _UNKNOWN = frozenset({408})  # a launch answered so may have begun; and 5xx
 _LONGEST_WAIT = 120.0  # seconds, whatever Retry-After asks for
 _LONGEST_BACKOFF = 30.0
@@ -68,6 +69,7 @@ class Wire:
         iam_url: str,
         api_key: str,
         *,
+        hidden: Iterable[str] = (),
         pace: Callable[[], None],
         request_timeout: float,
         attempts: int,
@@ -76,7 +78,7 @@ class Wire:
         _keep_the_sdk_quiet()
         self.url = url
         self._iam_url = iam_url.rstrip("/").removesuffix("/identity/token")
-        self._api_key = api_key
+        self._hidden = (api_key, *hidden)
         self._pace = pace
         self._attempts = attempts
         self._sleep = sleep
@@ -164,7 +166,7 @@ class Wire:
         except ApiException as error:
             answer = error.http_response
             headers = answer.headers if answer is not None else {}
-            said = _said(answer, (self._api_key, *hidden))
+            said = _said(answer, (*self._hidden, *hidden))
             raise _Failure(error.status_code, said, retry_after=_retry_after(headers.get("Retry-After", ""))) from None
         except requests.RequestException as error:
             raise _Failure(None, _why(error), unsent=_unsent(error)) from None
@@ -181,8 +183,6 @@ def _refusal(what: str, where: str, failure: _Failure) -> VigieError:
     """A failure of a read that does not pass, as an error."""
     message = f"{what}: {failure}."
     match failure.status:
-        case 409:
-            return BusyError(message, where=where, remedy=_PATIENCE, retry_after=failure.retry_after)
         case 401 | 403:
             return RefusedError(message, where=where, remedy=_ACCESS)
         case 404:
@@ -223,9 +223,8 @@ def _said(answer: requests.Response | None, hidden: Iterable[str]) -> str:
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     for text in (first.get("message"), body.get("error"), body.get("message"), body.get("errorMessage")):
         if isinstance(text, str) and text.strip():
-            for secret in filter(None, hidden):
-                text = text.replace(secret, "***")
-            return " ".join(text.split())[:_LONGEST_MESSAGE].rstrip(".")
+            # Masked before it is cut, and in every form: IAM is sent the key URL-encoded, Schematics inputs in JSON.
+            return " ".join(masked(text, hidden).split())[:_LONGEST_MESSAGE].rstrip(".")
     return ""
 
 

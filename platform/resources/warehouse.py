@@ -64,7 +64,59 @@ TABLES: dict[str, pa.Schema] = {
     "build_cells": pa.schema(
         [_required("batch_id", pa.string()), *_CELL, _required("requested_at", _INSTANT)],
     ),
+    # Copies of the accounts' database: what is not named here (leases, fingerprints, workspaces) never gets there.
+    "accounts": pa.schema(
+        [
+            _required("name", pa.string()),
+            _required("number", pa.string()),
+            _required("type", pa.string()),
+            _required("environment_type", pa.string()),
+            _required("code_bu", pa.string()),
+            _required("mode", pa.string()),
+            _required("status", pa.string()),
+            _required("status_reason", pa.string()),
+            _required("desired_version", pa.int64()),
+            pa.field("applied_version", pa.int64()),
+            _required("drift_policy", pa.string()),
+            pa.field("drift", pa.string()),
+            pa.field("drift_seen_at", _INSTANT),
+            _required("updated_at", _INSTANT),
+            _required("exported_at", _INSTANT),
+        ]
+    ),
+    "account_versions": pa.schema(
+        [
+            _required("account", pa.string()),
+            _required("version", pa.int64()),
+            _required("iam_version", pa.string()),
+            _required("subnet_count", pa.int64()),
+            _required("enable_monitoring", pa.bool_()),
+            _required("tags", pa.string()),
+            _required("execution_mode", pa.string()),
+            _required("origin", pa.string()),
+            _required("requested_by", pa.string()),
+            _required("reason", pa.string()),
+            _required("requested_at", _INSTANT),
+        ]
+    ),
+    "account_jobs": pa.schema(
+        [
+            _required("account", pa.string()),
+            _required("version", pa.int64()),
+            _required("kind", pa.string()),
+            _required("attempt", pa.int64()),
+            _required("status", pa.string()),
+            pa.field("to_add", pa.int64()),
+            pa.field("to_change", pa.int64()),
+            pa.field("to_destroy", pa.int64()),
+            _required("intended_at", _INSTANT),
+            pa.field("launched_at", _INSTANT),
+            pa.field("finished_at", _INSTANT),
+            _required("error", pa.string()),
+        ]
+    ),
 }
+WHOLE_TABLES = frozenset({"accounts", "account_versions", "account_jobs"})  # replaced whole, never by cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +130,7 @@ class Cell:
 
 
 class Warehouse(Protocol):
-    """Raw tables by whole (client, day) cells, a control table for dbt, and reads.
+    """Raw tables by whole (client, day) cells, small ones replaced whole, a control table for dbt, and reads.
 
     Every method raises TransientError where trying again can help (a lock, a 503), MissingError for a
     table or a file that is not there, and RefusedError for what the engine will not do.
@@ -92,6 +144,13 @@ class Warehouse(Protocol):
 
         A cell without rows is emptied; cells not named are untouched; the same call twice is one call.
         PermanentError for a row of a cell that is not named.
+        """
+
+    def replace_tables(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Make these rows all that these raw tables hold (of WHOLE_TABLES), all of them in one transaction.
+
+        A table without rows is emptied; tables not named are untouched; the same call twice is one call.
+        PermanentError for a table that is not replaced whole, or a row that does not fit its columns.
         """
 
     def request_build(self, batch_id: str, cells: Iterable[tuple[str, date]]) -> None:
@@ -151,6 +210,26 @@ def load_tables(cells: Sequence[Cell], rows: pa.Table, load_id: str) -> tuple[pa
     return pa.Table.from_pylist(cell_rows, schema=TABLES["cells"]), loaded
 
 
+def whole_tables(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, pa.Table]:
+    """The rows of tables that are replaced whole. PermanentError for another table, or a row that does not fit."""
+    made = {}
+    for name, rows in tables.items():
+        if name not in WHOLE_TABLES:
+            raise PermanentError(
+                "the table is not replaced whole", where=f"raw.{name}", remedy="Its rows go by cells: replace_cells."
+            )
+        columns = set(TABLES[name].names)
+        odd = next((row for row in rows if row.keys() != columns), None)
+        if odd is not None:
+            raise PermanentError(
+                f"a row has other columns than the table: {', '.join(sorted(odd.keys() ^ columns))}",
+                where=f"raw.{name}",
+                remedy="Give every column of resources.warehouse.TABLES, and no other.",
+            )
+        made[name] = pa.Table.from_pylist(list(rows), schema=TABLES[name])
+    return made
+
+
 def batch_table(batch_id: str, cells: Iterable[tuple[str, date]]) -> pa.Table:
     """The rows of `raw.build_cells` for one batch. PermanentError where the id is not a plain word."""
     if not _BATCH_ID.fullmatch(batch_id):
@@ -190,6 +269,16 @@ def request_statements(batch_id: str, *, cells_from: str | None) -> list[str]:
         f"or kept.requested_at < current_timestamp - interval {BATCH_DAYS} day"
     )
     return [delete, _insert("build_cells", cells_from)] if cells_from else [delete]
+
+
+def whole_statements(sources: Mapping[str, str | None]) -> list[str]:
+    """Swap all rows of each raw table for those of its source (None: there are none)."""
+    statements = []
+    for table, source in sources.items():
+        statements.append(f"delete from raw.{table} where true")  # noqa: S608 - our own table names
+        if source:
+            statements.append(_insert(table, source))
+    return statements
 
 
 def _insert(table: str, source: str) -> str:

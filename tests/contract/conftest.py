@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -13,6 +13,9 @@ from resources.object_store import DirectoryStore, ObjectStore
 from resources.s3_store import S3Store
 from settings import S3Location
 from tests.contract.vault_server import ROLE_ID, SECRET_ID, TOKEN, VaultServer, vault_server
+
+if TYPE_CHECKING:
+    from tests.contract.dbt_runner import Dbt
 
 BUCKET = "vigie-contract"
 
@@ -80,6 +83,28 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         connection.execute(text(f"create database {name}"))
     admin.dispose()
     return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> "Dbt":
+    """The dbt project, parsed once for all suites."""
+    from tests.contract.dbt_runner import Dbt  # its import costs seconds, which only its users should pay
+
+    dbt = Dbt(tmp_path_factory.mktemp("dbt"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIGIE_DUCKDB_PATH", str(dbt.path))
+        done = dbt.invoke("parse")
+    assert done.success, done.exception
+    dbt.manifest = done.result
+    return dbt
+
+
+@pytest.fixture
+def dbt(parsed: "Dbt", monkeypatch: pytest.MonkeyPatch) -> "Dbt":
+    """dbt on a warehouse file that is not there yet."""
+    monkeypatch.setenv("VIGIE_DUCKDB_PATH", str(parsed.path))
+    parsed.path.unlink(missing_ok=True)
+    return parsed
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ class _Stepped:
         return stepped
 
 
-def change(place: Place, die_before: int = NEVER) -> list[str]:
+def change(place: Place, die_before: int = NEVER, lock_patience: float = 10.0, job_deadline: float = 60.0) -> list[str]:
     """Plans and applies as a run does: the steps that were taken."""
     steps, said = Steps(die_before), list[str]()
     database = AccountsDatabase(place.database)
@@ -74,7 +74,7 @@ def change(place: Place, die_before: int = NEVER) -> list[str]:
         steps.take("store.put")
         return f"{job.account}/{job.kind}-{job.attempt}.log"
 
-    terms = Terms(poll=0.01, lock_patience=10.0, lost_reply=0.3, job_deadline=60.0)
+    terms = Terms(poll=0.01, lock_patience=lock_patience, lost_reply=0.3, job_deadline=job_deadline)
     for action in ("plan", "apply"):
         with (
             book.lease(place.account, LEASE, said.append) as lease,

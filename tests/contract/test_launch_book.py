@@ -160,7 +160,7 @@ def test_an_approval_is_of_one_plan_and_is_refused_where_there_is_none(
     with pytest.raises(DemandError, match="who decides is empty"):
         decisions.approve("alpha", " ", 24)
     plan = a_plan(book, PlanCounts(0, 0, 1))
-    given = decisions.approve("alpha", "bob", 24)
+    given = decisions.approve("alpha", "bob", 24).approval
     assert book.standing("alpha").approval == given
     assert given.seal == plan.seal
     decisions.reject("alpha", "eve", "not on a Friday")
@@ -169,6 +169,17 @@ def test_an_approval_is_of_one_plan_and_is_refused_where_there_is_none(
         "PLANNED",
         "eve rejected the plan: not on a Friday",
     )
+
+
+def test_an_account_whose_job_is_not_over_keeps_its_workspace(database: AccountsDatabase, book: LaunchBook) -> None:
+    job = book.intend("alpha", 2, "plan", "f", [])
+    assert book.open_jobs("alpha") == [job]
+    with pytest.raises(DemandError, match="not over"):
+        database.link("alpha", "ws.other", "ann")
+    book.finish(job, End("LOST"))
+    assert book.open_jobs("alpha") == []
+    database.link("alpha", "ws.other", "ann")
+    assert book.standing("alpha").workspace_id == "ws.other"
 
 
 def test_a_paused_account_goes_on_in_the_mode_it_had(database: AccountsDatabase, book: LaunchBook) -> None:

@@ -12,6 +12,7 @@ import pytest
 import requests
 from ibm_cloud_sdk_core import ApiException
 
+from domain.errors import ConfigError
 from local.schematics_server import SchematicsEmulator
 from settings import PROJECT_ROOT
 from tests.contract.schematics_sdk import BASE, Clock, Sdk, refused
@@ -118,6 +119,23 @@ def test_jobs_fail_hang_and_speak_unknown_words_on_demand(sdk: Sdk, emulator: Sc
     report = emulator.report()
     assert report["max_parallel"] == 4
     assert 4 * 3600 < report["busy_seconds"] < 4 * 3600 + 70
+
+
+def test_what_is_to_be_given_away_is_quoted_by_answers_logs_and_errors(
+    sdk: Sdk, workspace: str, emulator: SchematicsEmulator
+) -> None:
+    emulator.fault("status", status=400, times=1, job="plan", echo="hunter2")
+    assert "hunter2" in str(refused(400, sdk.plan_workspace_command, workspace, sdk.refresh()))
+    emulator.fault("echo", job="plan", echo="hunter2")
+    assert "local-exec: hunter2" in sdk.log(workspace, sdk.plan(workspace))
+    emulator.fault("fail_job", job="apply", echo="hunter2")
+    failed = sdk.apply(workspace)
+    assert "Error: [ERROR] Error updating the access group: Internal Server Error (sent: hunter2)" in sdk.log(
+        workspace, failed
+    )
+    assert "hunter2" in str(sdk.activity(workspace, failed)["message"])
+    with pytest.raises(ConfigError):
+        emulator.fault("echo")
 
 
 @LATER

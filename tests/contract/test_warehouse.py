@@ -24,6 +24,7 @@ from resources.warehouse import (
     items_table,
     replace_statements,
     request_statements,
+    whole_statements,
 )
 
 MONDAY, TUESDAY = date(2025, 3, 3), date(2025, 3, 4)
@@ -226,14 +227,16 @@ def test_a_bigquery_warehouse_needs_no_credentials_to_exist() -> None:
 def test_every_statement_parses_as_bigquery() -> None:
     import sqlglot  # here, where its import may warn
 
-    cells = [Cell("acme", MONDAY), Cell("acme", TUESDAY)]
+    loaded = [Cell("acme", MONDAY), Cell("acme", TUESDAY)]
     script = [
-        *replace_statements(cells, cells_from="`p.raw.c`", items_from="`p.raw.i`"),
+        *replace_statements(loaded, cells_from="`p.raw.c`", items_from="`p.raw.i`"),
         *request_statements("batch-1", cells_from="`p.raw.b`"),
+        *whole_statements({"accounts": "`p.raw.a`", "account_jobs": None}),
         *(create_statement(name, fields) for name, fields in TABLES.items()),
     ]
     parsed = [sqlglot.parse_one(statement, dialect="bigquery").key for statement in script]
-    assert parsed == ["delete", "delete", "insert", "insert", "delete", "insert", "create", "create", "create"]
+    cells, batch, whole = ["delete", "delete", "insert", "insert"], ["delete", "insert"], ["delete", "insert", "delete"]
+    assert parsed == [*cells, *batch, *whole, *["create"] * len(TABLES)]
 
 
 def test_a_load_is_one_bigquery_transaction() -> None:

@@ -330,6 +330,21 @@ def test_a_run_that_was_lost_is_asked_for_again_and_never_for_ever(fleet: Fleet)
     assert fleet.launches() == {("alpha", "plan"): 1, ("alpha", "apply"): 1}
 
 
+def test_a_job_that_a_newer_demand_overtook_is_followed_to_its_end_first(fleet: Fleet) -> None:
+    fleet.register("alpha")
+    fleet.demand("alpha", subnet_count=5)
+    fleet.schematics.settings(job_seconds=1.0)
+    fleet.book.intend("alpha", 2, "plan", "f", [])  # a worker launched it and died before it wrote so
+    with AccountDesk(fleet.platform.settings).change("alpha", print) as change:
+        change._workspace.launch("plan")
+    fleet.demand("alpha", subnet_count=7)
+    (run,) = fleet.settle()
+    assert run.status is DagsterRunStatus.SUCCESS
+    assert (fleet.of("alpha").status, fleet.of("alpha").applied_version) == ("UPDATED", 3)
+    assert fleet.launches() == {("alpha", "plan"): 2, ("alpha", "apply"): 1}  # one plan per version
+    assert fleet.book.open_jobs("alpha") == []
+
+
 def test_the_desk_reads_its_secrets_when_it_works_and_shows_none(fleet: Fleet) -> None:
     desk = AccountDesk(fleet.platform.settings)
     assert API_KEY not in repr(desk) + repr(desk.settings)

@@ -28,6 +28,9 @@ LEVELS = (
     ("sensors", "schedules"),
     ("definitions",),
     ("local",),
+    ("terminal",),
+    ("account_views",),
+    ("accounts_cli",),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
