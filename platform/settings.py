@@ -91,7 +91,7 @@ class Database(_Frozen):
     @field_validator("url")
     @classmethod
     def _without_password(cls, url: str) -> str:
-        if re.match(r"[^:]+://[^/@]*:[^/@]+@", url):
+        if re.match(r"[^:]+://[^/@]*:[^/@]+@", url) or re.search(r"[?&](ssl)?password=", url):
             raise ValueError("the URL carries a password: name it in `database.password` as {env: NAME} instead")
         if url.startswith(("postgresql://", "postgres://")):
             raise ValueError("spell the driver: postgresql+psycopg2://")

@@ -147,7 +147,7 @@ class TestShow:
         assert "desired: version 2 (plan_only); applied: version 1" in lines
         assert (
             "next: it waits, planned only, as demanded (1 to add, 0 to change, 0 to destroy). "
-            "Look at the plan, then: vigie accounts approve alpha"
+            "Look at the plan, then: vigie accounts approve alpha --by NAME"
         ) in lines
         assert lines[lines.index("the plan of version 2: 1 to add, 0 to change, 0 to destroy") + 1] == "  create a.b"
         said("approve", "alpha", "--by", "bob")
@@ -186,7 +186,9 @@ class TestShow:
         demanded("alpha", "beta")
         assert next_of("beta") == "next: it needs a workspace: vigie accounts link beta WORKSPACE_ID --by NAME"
         said("pause", "alpha", "--by", "ann")
-        assert next_of("alpha") == ("next: it waits, the account is paused. Let it go on: vigie accounts resume alpha")
+        assert next_of("alpha") == (
+            "next: it waits, the account is paused. Let it go on: vigie accounts resume alpha --by NAME"
+        )
         said("resume", "alpha", "--by", "ann")
         planned("alpha", None, "FAILED", "Error: quota")
         assert next_of("alpha") == (

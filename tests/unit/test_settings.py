@@ -88,8 +88,9 @@ def test_a_misspelt_setting_stops_the_start(tmp_path: Path) -> None:
         load_settings(a_target(tmp_path, "staging", schedule={"dayly_at": "05:00"}))
 
 
-def test_a_password_in_the_database_url_is_refused(tmp_path: Path) -> None:
-    url = {"url": "postgresql+psycopg2://vigie:hunter2@db/vigie"}
+@pytest.mark.parametrize("address", ["vigie:hunter2@db/vigie", "vigie@db/vigie?sslmode=require&password=hunter2"])
+def test_a_password_in_the_database_url_is_refused(tmp_path: Path, address: str) -> None:
+    url = {"url": f"postgresql+psycopg2://{address}"}
     with pytest.raises(SettingsError, match="carries a password") as refused:
         load_settings(a_target(tmp_path, "staging", database=url))
     assert "hunter2" not in str(refused.value)
