@@ -29,6 +29,12 @@ from partitions import Partitions
 from resources.account_desk import AccountDesk
 from resources.launch_book import LaunchBook
 
+_WORDS = {
+    Verdict.GO: "is applied next",
+    Verdict.HOLD: "is held",
+    Verdict.ASK: "waits for an approval",
+    Verdict.REFUSE: "is refused",
+}
 _SHOWN = 50  # resources named in a plan's metadata
 
 
@@ -98,7 +104,7 @@ def account_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 **_counts(job),
                 "resources": MetadataValue.md("\n".join(f"- `{line}`" for line in job.resources[:_SHOWN]) or "none"),
                 "input_fingerprint": job.fingerprint,
-                "next": f"{ruling.verdict.value}: {ruling.reason}",
+                "next": f"{_WORDS[ruling.verdict]}: {ruling.reason}. {ruling.remedy}".strip(),
             }
         )
 

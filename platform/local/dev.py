@@ -13,6 +13,7 @@ from local.demo_site import DemoSite
 from local.examples import write_examples
 from local.instance import heed_signals, prepare, start, stop
 from local.schematics_here import schematics_here
+from local.schematics_server import SchematicsEmulator
 from resources.object_store import open_store
 from settings import DirectoryLocation, Settings
 
@@ -25,7 +26,7 @@ def run(settings: Settings, host: str, port: int, out: Console) -> int:
     prepare(settings)
     with _examples(settings, out), schematics_here(settings) as schematics:
         if schematics:
-            out.print(f"Schematics is emulated at {schematics.url}; it keeps its workspaces in {settings.home}")
+            out.print(f"Schematics is emulated at {schematics.url}, with the workspaces {_workspaces(schematics)}")
         out.print(f"the Dagster UI will be at http://{host}:{port} (Ctrl-C ends it)")
         process = start(settings, "dagster", "dev", "-h", host, "-p", str(port))
         try:
@@ -34,6 +35,13 @@ def run(settings: Settings, host: str, port: int, out: Console) -> int:
             return 0
         finally:
             stop(process)
+
+
+def _workspaces(schematics: SchematicsEmulator) -> str:
+    """The ids of the emulator's workspaces; two to try at its first start."""
+    if not schematics.state.workspaces:
+        schematics.create_workspaces(("example-a", "example-b"))
+    return ", ".join(schematics.state.workspaces)
 
 
 @contextmanager

@@ -65,7 +65,10 @@ def test_the_demo_shows_what_came_of_every_client_and_source(first: Demo) -> Non
     assert set(figures["items_by_client"]) == {"depot_watch_weekly", "veille_galenique"}
     assert all(count > 50 for count in figures["items_by_client"].values())
     assert figures["partitions_by_asset"]["client_items"] == 2 * 7
-    assert figures["runs_by_job"] == {
+    runs = dict(figures["runs_by_job"])
+    assert 1 <= runs.pop("export_accounts") <= 3  # as the accounts come to rest
+    assert runs == {
+        "change_account": 5,
         "fetch_sources": 2,  # the archived days, and today
         "read_client_configs": 1,
         "build_client_items": 1,
@@ -80,9 +83,20 @@ def test_the_demo_shows_what_came_of_every_client_and_source(first: Demo) -> Non
     assert figures["seconds"] > 0
 
 
+def test_the_demo_shows_what_came_of_every_demand(first: Demo) -> None:
+    figures = first.summary
+    assert (figures["accounts_updated"], figures["accounts_awaiting_approval"], figures["accounts_failed"]) == (3, 1, 1)
+    assert figures["demands_declined"] == 1
+    assert 1 <= figures["max_parallel_jobs"] <= 2
+    assert figures["partitions_by_asset"]["plan"] == 5
+    assert figures["partitions_by_asset"]["apply"] == 3
+
+
 def test_the_demo_tells_its_progress(first: Demo) -> None:
     for job in first.summary["runs_by_job"]:
         assert f"done     {job}" in first.output
+    assert "FAILED   change_account       research" in first.output
+    assert "Accounts not present in database: hub-netwrk" in first.output
 
 
 def test_a_second_demo_changes_no_item_and_launches_no_run(first: Demo, second: Demo) -> None:
@@ -152,6 +166,8 @@ def test_the_ui_knows_the_state_of_every_partition(ui: str) -> None:
     stats = {node["assetKey"]["path"][-1]: node["partitionStats"] for node in data["assetNodes"]}
     assert stats["client_items"] == {"numPartitions": 14, "numMaterialized": 14, "numFailed": 0}
     assert stats["newsletter_items"]["numMaterialized"] == 7
+    assert stats["plan"] == {"numPartitions": 6, "numMaterialized": 5, "numFailed": 0}
+    assert stats["apply"] == {"numPartitions": 6, "numMaterialized": 3, "numFailed": 1}
 
 
 def test_the_invalid_files_are_seen_in_the_ui(ui: str) -> None:
@@ -183,7 +199,7 @@ def page(address: str, profile: Path) -> str:
 
 def test_the_lineage_page_shows_the_whole_graph_in_a_browser(ui: str, tmp_path: Path) -> None:
     seen = page(f"{ui}/asset-groups", tmp_path)
-    assert all(group in seen for group in ("configured", "clients", "warehouse", "newsletters"))
+    assert all(group in seen for group in ("configured", "clients", "warehouse", "newsletters", "accounts"))
     seen = page(f"{ui}/locations/vigie/asset-groups/clients/lineage", tmp_path)
     for said in ("client_files", "client_config", "source_snapshots", "client_items", "stg_items", "14 partitions"):
         assert said in seen
