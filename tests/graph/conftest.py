@@ -4,6 +4,7 @@ Here: a target in a temporary folder, an instance, ticks of the real sensors, ru
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ from local.schematics_server import SchematicsEmulator
 from partitions import today
 from resources.archive import Archive
 from resources.config_bucket import CATALOG_KEY
+from resources.database import open_database
 from resources.object_store import ObjectStore, open_store
 from resources.warehouse import Warehouse
 from resources.warehouse_resource import WarehouseResource
@@ -44,7 +46,7 @@ API_KEY = "graph-api-key-of-no-account"
 IMPATIENT = {  # seconds
     "requests_per_minute": 100_000,
     "poll_seconds": 0.02,
-    "lock_patience": 3.0,
+    "lock_patience": 0.5,
     "lost_reply_seconds": 1.0,
     "lease_seconds": 11.0,
     "request_timeout": 10.0,
@@ -202,7 +204,15 @@ def history_days() -> int:
 
 
 @pytest.fixture
-def platform(tmp_path: Path, history_days: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+def database_url() -> str | None:
+    """The accounts' database, where a test module wants another than the target's own SQLite."""
+    return None
+
+
+@pytest.fixture
+def platform(
+    tmp_path: Path, history_days: int, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platform]:
     """A dev target in a folder of its own, its catalog the demo site's, no client yet."""
     first = today() - timedelta(days=history_days)
     document = yaml.safe_load((TARGETS / "dev.yaml").read_text())
@@ -217,9 +227,13 @@ def platform(tmp_path: Path, history_days: int, monkeypatch: pytest.MonkeyPatch)
         DemoSite(today()) as site,
     ):
         document["schematics"] |= {"url": schematics.url, "iam_url": schematics.iam_url, **IMPATIENT}
+        if database_url:
+            document["database"] = {"url": database_url}
         own_targets(tmp_path).mkdir()
         (own_targets(tmp_path) / "graph.yaml").write_text(yaml.safe_dump(document))
         settings = load_settings(environment)
+        with closing(open_database(settings)) as database:
+            database.upgrade(settings.migrations)
         with DagsterInstance.from_config(str(prepare(settings))) as instance:
             platform = Platform(settings, build_definitions(settings), instance, site, schematics)
             platform.config.put(CATALOG_KEY, demo_catalog(site.base_url).encode())

@@ -61,6 +61,12 @@ class Fleet:
 
 
 @pytest.fixture
+def database_url(url: str) -> str:
+    """On SQLite and on PostgreSQL."""
+    return url
+
+
+@pytest.fixture
 def fleet(platform: Platform) -> Any:
     fleet = Fleet(platform)
     yield fleet
@@ -319,15 +325,26 @@ def test_an_account_that_is_gone_from_the_table_is_gone_from_the_partitions(flee
 
 def test_a_run_that_was_lost_is_asked_for_again_and_never_for_ever(fleet: Fleet) -> None:
     fleet.register("alpha")
-    fleet.schematics.fault("status", status=500)
+    fleet.schematics.fault("stuck_job", workspace="alpha")
+    with AccountDesk(fleet.platform.settings).change("alpha", print) as change:
+        change._workspace.launch("plan")  # somebody's job that hangs, in the console
     fleet.demand("alpha")
     first = fleet.platform.tick("account_requests")
     assert statuses(first) == [DagsterRunStatus.FAILURE]
-    assert fleet.of("alpha").status == "PENDING_SCHEMATICS"  # an outage is no verdict on the account
+    assert fleet.of("alpha").status == "PENDING_SCHEMATICS"  # a lock is no verdict on the account
     fleet.schematics.clear_faults()
     second = fleet.platform.tick("account_requests")
     assert statuses(second) == [DagsterRunStatus.SUCCESS]
-    assert fleet.launches() == {("alpha", "plan"): 1, ("alpha", "apply"): 1}
+    assert fleet.launches() == {("alpha", "plan"): 2, ("alpha", "apply"): 1}  # theirs, and ours
+
+
+def test_two_looks_at_once_ask_for_one_run(fleet: Fleet) -> None:
+    fleet.register("alpha")
+    fleet.settle()
+    fleet.demand("alpha")
+    first, second = (fleet.platform.evaluate("account_requests").run_requests or [] for _look in range(2))
+    assert [request.run_key for request in first] == [request.run_key for request in second]
+    assert len(first) == 1
 
 
 def test_a_job_that_a_newer_demand_overtook_is_followed_to_its_end_first(fleet: Fleet) -> None:
