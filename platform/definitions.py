@@ -3,7 +3,7 @@
 Here: what is plugged into what. Not here: any work, any network; the last line is what Dagster loads.
 """
 
-from dagster import Definitions, in_process_executor
+from dagster import Definitions
 
 from assets.account_drift import drift_assets
 from assets.account_jobs import account_jobs
@@ -16,6 +16,7 @@ from assets.names import STAGE_TAG
 from assets.newsletters import newsletter_assets
 from assets.sources import source_assets
 from assets.warehouse import warehouse_assets
+from executor import patient_executor
 from jobs import Stage, Stages
 from partitions import Partitions
 from resources.account_desk import AccountDesk
@@ -91,7 +92,7 @@ def build_definitions(settings: Settings) -> Definitions:
             "dbt": DbtResource.of(project, environment),
         },
         # Runs wait on I/O and bring their own concurrency: a process per step would only cost its start.
-        executor=in_process_executor,
+        executor=patient_executor(),
     )
 
 

@@ -50,7 +50,8 @@ class Book(Protocol):
     """The rows of jobs. Each call is one transaction; the account's own status follows in the same one."""
 
     def intend(self, account: str, version: int, kind: Kind, fingerprint: str, before: Sequence[str]) -> Job:
-        """A new attempt, or the one that is open still, now with this fingerprint."""
+        """A new attempt, or the one that is open still, now with this fingerprint. After a lost attempt the new one
+        keeps that one's `before`: the lost launch may yet arrive."""
         ...
 
     def launched(self, job: Job, activity_id: str) -> Job:
@@ -134,8 +135,11 @@ class Launcher:
     def launch(self, account: str, version: int, kind: Kind, fingerprint: str) -> Job:
         """Launches the job and follows it to its end. The workspace shall be unlocked."""
         for _launch in range(_LAUNCHES):
-            job = self._book.intend(account, version, kind, fingerprint, self._foreign(account, kind))
-            found = self._launch(job)
+            foreign = self._foreign(account, kind)
+            job = self._book.intend(account, version, kind, fingerprint, foreign)
+            # An intent that was there before, or that follows a lost one, may have come true only now.
+            late = self._find(job) if set(foreign) - set(job.before) else None
+            found = late or self._launch(job)
             if found:
                 return self._follow(self._book.launched(job, found), found)
             self._book.finish(job, End(LOST, error="The reply never came, and Schematics knows of no such job."))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from domain.accounts import Demand
@@ -89,18 +89,22 @@ class LaunchBook:
         return median(seconds) if seconds else 0.0
 
     def intend(self, account: str, version: int, kind: Kind, fingerprint: str, before: Sequence[str]) -> Job:
-        """A new attempt, or the one that is open still, now with this fingerprint."""
+        """A new attempt, or the one that is open still, now with this fingerprint. After a lost attempt the new one
+        keeps that one's `before`: the lost launch may yet arrive."""
         with self._database.transaction() as session:
             row = locked_account(session, account)
             mine = (SchematicsJob.account == account, SchematicsJob.version == version, SchematicsJob.kind == kind)
             job = session.scalar(select(SchematicsJob).where(*mine, SchematicsJob.finished_at.is_(None)))
             if job is None:
-                last = session.scalar(select(func.max(SchematicsJob.attempt)).where(*mine)) or 0
+                newest = select(SchematicsJob).where(*mine).order_by(SchematicsJob.attempt.desc()).limit(1)
+                last = session.scalar(newest)
+                if last and last.status == LOST:
+                    before = last.before
                 job = SchematicsJob(
                     account=account,
                     version=version,
                     kind=kind,
-                    attempt=last + 1,
+                    attempt=last.attempt + 1 if last else 1,
                     status="INTENDED",
                     intended_at=datetime.now(UTC),
                     before=list(before),

@@ -13,6 +13,7 @@ from domain.errors import TransientError, VigieError
 from local.schematics_server import SchematicsEmulator
 from resources.database import AccountsDatabase
 from resources.launch_book import LaunchBook
+from resources.schematics import Schematics
 from settings import PROJECT_ROOT
 from tests.contract.crash_worker import Place, change
 
@@ -93,6 +94,20 @@ def test_what_never_answers_stops_with_what_to_do(
     assert "stop it there" in str(raised.value)
     schematics.clear_faults()
     assert until_done(place) == []  # followed on, not launched again
+    launched = [one["kind"] for one in schematics.report()["launches"] if one["workspace_name"] == place.account]
+    assert launched == ["PLAN", "APPLY"]
+
+
+def test_a_launch_that_arrives_after_it_was_given_up_is_found(
+    schematics: SchematicsEmulator, places: dict[str, Place]
+) -> None:
+    place = next(iter(places.values()))
+    schematics.fault("drop", workspace=place.account, job="plan", times=3)
+    with pytest.raises(TransientError, match="went unanswered"):
+        change(place)
+    with Schematics(place.schematics, place.iam, "key", pace=lambda: None, request_timeout=5.0) as late:
+        late.workspace(place.workspace).launch("plan")
+    assert until_done(place) == []
     launched = [one["kind"] for one in schematics.report()["launches"] if one["workspace_name"] == place.account]
     assert launched == ["PLAN", "APPLY"]
 

@@ -57,8 +57,8 @@ def test_an_intent_that_is_open_is_taken_up_and_a_finished_one_is_followed_by_an
     assert (again.id, again.fingerprint, again.before) == (first.id, "two", ("foreign",))
     assert book.standing("alpha").status == "PLANNING"
     book.finish(again, End("LOST"))
-    second = book.intend("alpha", 2, "plan", "two", [])
-    assert (second.id != first.id, second.attempt) == (True, 2)
+    second = book.intend("alpha", 2, "plan", "two", ["foreign", "the lost one, which arrived"])
+    assert (second.id != first.id, second.attempt, second.before) == (True, 2, ("foreign",))
 
 
 def test_a_job_comes_back_as_it_was_written_with_its_zone(book: LaunchBook) -> None:

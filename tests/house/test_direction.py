@@ -24,7 +24,7 @@ LEVELS = (
     ("resources",),
     ("partitions",),
     ("assets",),
-    ("jobs",),
+    ("executor", "jobs"),
     ("sensors", "schedules"),
     ("definitions",),
     ("local",),
