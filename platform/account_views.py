@@ -45,13 +45,13 @@ def version_table(versions: "Sequence[StateVersion]") -> Table:
 
 def job_table(jobs: Sequence[Job]) -> Table:
     """What was launched in Schematics for the account; counts are to add, to change, to destroy."""
-    made = table("jobs", "version", "kind", "attempt", "status", "counts", "seconds", "at", "error")
+    made = table("jobs", "number", "version", "kind", "attempt", "status", "counts", "seconds", "at", "error")
     for job in jobs:
         counts = f"+{job.counts.add} ~{job.counts.change} -{job.counts.destroy}" if job.counts else "-"
         seconds = _seconds(job)
         took = "-" if seconds is None else f"{seconds:.0f}"
         at = f"{job.launched_at or job.intended_at:{_TIME}}"
-        made.add_row(str(job.version), job.kind, str(job.attempt), job.status, counts, took, at, job.error)
+        made.add_row(str(job.id), str(job.version), job.kind, str(job.attempt), job.status, counts, took, at, job.error)
     return made
 
 
@@ -102,7 +102,7 @@ def what_next(account: Standing, now: datetime) -> str:
     if account.status.endswith("_FAILED") and account.mode != "paused":
         if ruling.verdict is Verdict.REFUSE:
             return f"nothing by itself, {ruling.reason}. Mend the cause. {ruling.remedy}"
-        return f"nothing by itself. Mend the cause, then materialize plan and apply for {account.name}."
+        return f"nothing by itself. Mend the cause, then: vigie accounts retry {account.name} --by NAME"
     return f"it waits, {ruling.reason}. {ruling.remedy}".rstrip()
 
 

@@ -171,16 +171,17 @@ def approve(
     by: By,
     hours: Annotated[float | None, typer.Option(help="How long it holds; the target says, where you do not.")] = None,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
+    plan: Annotated[int | None, typer.Option(help="The number of the plan that you looked at.")] = None,
 ) -> None:
     """Let plans be applied, exactly as they are.
 
-    It is the newest plan of each account; all of them, or none.
+    It is the newest plan of each account; all of them, or none. A plan that destroys is approved by its number.
     """
     with errors_in_words():
         desk = _desk()
         holds = desk.settings.schematics.approval_hours if hours is None else hours
         with desk.decisions() as decisions:
-            done = decisions.each(names, lambda to, name: to.approve(name, by, holds, reason))
+            done = decisions.each(names, lambda to, name: to.approve(name, by, holds, reason, plan))
     for given in done.values():
         out.print(str(given))
 
@@ -193,6 +194,16 @@ def reject(names: Names, by: By, reason: Annotated[str, typer.Option(help="Why."
     """
     for given in _each(names, lambda to, name: to.reject(name, by, reason)).values():
         out.print(str(given))
+
+
+@accounts.command()
+def retry(names: Names, by: By) -> None:
+    """Ask again for what failed.
+
+    The desired version is planned anew, and passes the gate anew.
+    """
+    for name in _each(names, lambda to, name: to.retry(name, by)):
+        out.print(f"{name}: asked for again")
 
 
 @accounts.command()

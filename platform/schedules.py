@@ -62,7 +62,8 @@ def nightly_drift(stages: Stages, at: str, timezone: str) -> ScheduleDefinition:
             names = book.at_rest()
         if not names:
             return SkipReason("no account with a workspace is at rest.")
-        known = set(context.instance.get_dynamic_partitions(ACCOUNTS))
+        waiting = stages.drift.partitions_under_way(context.instance)  # of the night before: they do not pile up
+        known = set(context.instance.get_dynamic_partitions(ACCOUNTS)) - waiting
         night = f"{context.scheduled_execution_time:%Y-%m-%d}"
         return [
             # What people asked for goes first.

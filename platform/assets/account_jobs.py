@@ -25,6 +25,14 @@ class Decided(Named):
     reason: str = Field("", description="Why.")
 
 
+class Approved(Decided):
+    """An approval."""
+
+    plan: int | None = Field(
+        None, description="The number of the plan that you looked at; a plan that destroys is approved by it only."
+    )
+
+
 class Back(Config):
     """A way back."""
 
@@ -51,11 +59,12 @@ def account_jobs() -> list[JobDefinition]:
                 context.log.info(f"{one.account}: version {one.version}" + ("" if one.new else ", as asked already"))
 
     @op
-    def approve(context: OpExecutionContext, config: Decided, accounts: ResourceParam[AccountDesk]) -> None:
+    def approve(context: OpExecutionContext, config: Approved, accounts: ResourceParam[AccountDesk]) -> None:
         hours = accounts.settings.schematics.approval_hours
         with in_words(), accounts.decisions() as decisions:
-            names, by, reason = config.account_names, config.by, config.reason
-            for given in decisions.each(names, lambda to, name: to.approve(name, by, hours, reason)).values():
+            by, reason, plan = config.by, config.reason, config.plan
+            done = decisions.each(config.account_names, lambda to, name: to.approve(name, by, hours, reason, plan))
+            for given in done.values():
                 context.log.info(str(given))
 
     @op
@@ -64,6 +73,12 @@ def account_jobs() -> list[JobDefinition]:
             names, by, reason = config.account_names, config.by, config.reason
             for given in decisions.each(names, lambda to, name: to.reject(name, by, reason)).values():
                 context.log.info(str(given))
+
+    @op
+    def ask_again(context: OpExecutionContext, config: Named, accounts: ResourceParam[AccountDesk]) -> None:
+        with in_words(), accounts.decisions() as decisions:
+            for name in decisions.each(config.account_names, lambda to, name: to.retry(name, config.by)):
+                context.log.info(f"{name}: asked for again")
 
     @op
     def pause(context: OpExecutionContext, config: Named, accounts: ResourceParam[AccountDesk]) -> None:
@@ -104,6 +119,10 @@ def account_jobs() -> list[JobDefinition]:
     def reject_plans() -> None:
         reject()
 
+    @job(description="Asks again for what failed: the desired version is planned anew.")
+    def retry_accounts() -> None:
+        ask_again()
+
     @job(description="Stops accounts before their next step: nothing is planned or applied.")
     def pause_accounts() -> None:
         pause()
@@ -124,6 +143,7 @@ def account_jobs() -> list[JobDefinition]:
         request_account_change,
         approve_plans,
         reject_plans,
+        retry_accounts,
         pause_accounts,
         resume_accounts,
         observe_accounts,

@@ -88,13 +88,14 @@ def account_assets(partitions: Partitions) -> list[AssetsDefinition]:
         name = context.partition_key
         with accounts.book() as book, in_words():
             account = book.standing(name)
-            if account.mode == "paused":
-                ruling = gate(account, datetime.now(UTC))
-                context.log.info(f"{name}: nothing is planned: {ruling.reason}. {ruling.remedy}")
-                yield AssetObservation(PLAN, partition=name, metadata={"held": ruling.reason})
-                return
             with _verdict(book, account), accounts.change(name, context.log.info) as change:
-                job, reused = change.plan(name)
+                planned = change.plan(name)
+            if planned is None:
+                why = "the account is as desired" if account.applied else gate(account, datetime.now(UTC)).reason
+                context.log.info(f"{name}: nothing is planned: {why}")
+                yield AssetObservation(PLAN, partition=name, metadata={"held": why})
+                return
+            job, reused = planned
             if not job.succeeded:
                 raise failure_of(job)
             ruling = gate(book.standing(name), datetime.now(UTC))
@@ -153,6 +154,7 @@ def _of_job(job: Job, accounts: AccountDesk, reused: bool) -> dict[str, Any]:
     start, end = job.launched_at, job.finished_at
     return {
         "version": job.version,
+        "number": job.id,
         "attempt": job.attempt,
         "activity": job.activity_id or "unknown",
         "seconds": (end - start).total_seconds() if start and end else 0.0,

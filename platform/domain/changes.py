@@ -13,8 +13,9 @@ from typing import Protocol
 from domain.activities import Activity, State, Workspace, WorkspaceLook
 from domain.errors import PermanentError
 from domain.inputs import fingerprint, inputs_of
-from domain.launches import Book, End, Launcher, Lease, Terms
+from domain.launches import Book, CalledOffError, End, Launcher, Lease, Terms
 from domain.masking import masked
+from domain.plans import without_colour
 from domain.standing import LOST, Job, Ruling, Standing, Verdict, apply_failed_after, gate
 
 _ERROR = re.compile(r"^.*?\bError: (.+)$", re.MULTILINE)
@@ -52,6 +53,18 @@ class ChangeBook(Book, Protocol):
         ...
 
 
+class _OtherInputsError(CalledOffError):
+    """The workspace is not what was planned."""
+
+
+class _HeldError(CalledOffError):
+    """Somebody decided otherwise meanwhile."""
+
+    def __init__(self, ruling: Ruling) -> None:
+        super().__init__(ruling.reason)
+        self.ruling = ruling
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """What came of an apply: its job, or why there is none."""
@@ -83,17 +96,22 @@ class Change:
         self._tell = tell
         self._launcher = Launcher(book, workspace, lease, terms, self._conclude, tell)
 
-    def plan(self, name: str) -> tuple[Job, bool]:
-        """The plan of the desired version, and whether it was there already. A plan whose inputs have changed since is
-        stale and made again; a failed one is tried anew, unless this very call saw it fail."""
+    def plan(self, name: str) -> tuple[Job, bool] | None:
+        """The plan of the desired version, and whether it was there already; None where there is nothing to plan.
+
+        A plan whose inputs have changed since is stale and made again; a failed one is tried anew, unless this call
+        saw it fail. There is nothing to plan where the account is paused, or is as desired.
+        """
         account = self._settled(name)
         plan = account.plan
         if plan and plan.open:
             plan = self._launcher.take_up(plan)
             if not plan.open:
                 return plan, False
-        if plan and plan.succeeded and account.applied:
-            return plan, True
+        if account.applied:
+            return (plan, True) if plan and plan.succeeded else None
+        if account.mode == "paused":
+            return None
         look = self._launcher.unlocked()
         if plan and plan.succeeded:
             if self._fingerprint(look) == plan.fingerprint and not apply_failed_after(account, plan):
@@ -113,35 +131,73 @@ class Change:
             if not apply.open:
                 return Applied(Ruling(Verdict.GO, "launched by an earlier run"), apply)
         ruling = gate(account, datetime.now(UTC))
+        if (
+            apply and apply.open and ruling.verdict is not Verdict.GO
+        ):  # an intent that nobody launched, and that shall not be now
+            self._book.finish(apply, End(LOST, error=f"Not launched: {ruling.reason}"))
         if ruling.verdict is Verdict.REFUSE or plan is None:
             raise ChangeRefusedError(f"not applied: {ruling.reason}.", where=name, remedy=ruling.remedy)
         if ruling.verdict is not Verdict.GO:
             self._book.hold(account, ruling)
             return Applied(ruling)
-        if self._fingerprint(self._launcher.unlocked()) != plan.fingerprint:
+        try:
+            self._same_inputs(self._launcher.unlocked(), plan)
+            if plan.counts and plan.counts.nothing:
+                self._book.nothing_to_apply(account)
+                return Applied(Ruling(Verdict.GO, "nothing to apply"))
+
+            def still_good(look: WorkspaceLook | None) -> None:
+                if look:
+                    self._same_inputs(look, plan)
+                self._same_verdict(account)
+
+            return Applied(ruling, self._launcher.launch(name, account.version, "apply", plan.fingerprint, still_good))
+        except _OtherInputsError as error:
+            for intent in self._book.open_jobs(name):
+                self._book.finish(intent, End(LOST, error="Not launched: the plan is stale."))
             self._book.stale(plan, "the inputs or the Terraform code have changed since the plan", plan_again=False)
             raise ChangeRefusedError(
                 "not applied: the inputs or the Terraform code have changed since the plan.",
                 where=name,
-                remedy=f"Materialize plan for {name}; what it then says is to be approved anew.",
-            )
-        if plan.counts and plan.counts.nothing:
-            self._book.nothing_to_apply(account)
-            return Applied(Ruling(Verdict.GO, "nothing to apply"))
-        return Applied(ruling, self._launcher.launch(name, account.version, "apply", plan.fingerprint))
+                remedy=f"Plan it anew, and approve that: vigie accounts retry {name} --by NAME",
+            ) from error
+        except _HeldError as error:
+            self._book.hold(account, error.ruling)
+            return Applied(error.ruling)
 
     def look_for_drift(self, name: str) -> Job:
         """Plans what is applied already, with the inputs as they are; anything it would do is drift."""
-        account = self._book.standing(name)
+        account = self._settled(name)
         if not account.applied:
             raise ChangeRefusedError(
                 "drift is looked for once the desired version is applied.", where=name, remedy="Apply it first."
             )
-        look = self._launcher.unlocked()
-        job = self._launcher.launch(name, account.version, "drift", self._fingerprint(look))
+        job = self._drift_under_way(name)
+        if job is None:
+            look = self._launcher.unlocked()
+            job = self._launcher.launch(name, account.version, "drift", self._fingerprint(look))
         if job.succeeded:
             self._book.drift_seen(account, job)
         return job
+
+    def _drift_under_way(self, name: str) -> Job | None:
+        """What a look for drift found whose worker died; None where there is none, or nobody launched it."""
+        for job in self._book.open_jobs(name):
+            if job.kind == "drift" and not (done := self._launcher.take_up(job)).open:
+                return done
+        return None
+
+    def _same_inputs(self, look: WorkspaceLook, plan: Job) -> None:
+        if self._fingerprint(look) != plan.fingerprint:
+            raise _OtherInputsError("the inputs or the Terraform code have changed since the plan.")
+
+    def _same_verdict(self, account: Standing) -> None:
+        now = self._book.standing(account.name)
+        if now.version != account.version:
+            raise _HeldError(Ruling(Verdict.HOLD, "a newer demand took its place"))
+        ruling = gate(now, datetime.now(UTC))
+        if ruling.verdict is not Verdict.GO:
+            raise _HeldError(ruling)
 
     def _settled(self, name: str) -> Standing:
         """Where the account stands, once the jobs of versions that a newer demand overtook are over and written."""
@@ -158,8 +214,12 @@ class Change:
 
     def _conclude(self, job: Job, activity: Activity) -> End:
         hidden = (*self._secrets.values(), self._key)
-        log = masked(self._workspace.log(activity.id), hidden)
-        log_key = self._keep_log(job, log)
+        log, log_key = "", ""
+        try:
+            log = without_colour(masked(self._workspace.log(activity.id), hidden))
+            log_key = self._keep_log(job, log)
+        except PermanentError as error:  # how the job ended does not hang on its log
+            self._tell(f"the log of the {job.kind} could not be kept: {error}")
         if activity.state is State.COMPLETED:
             plan = self._workspace.plan_summary(activity.id) if job.kind in ("plan", "drift") else None
             if plan:  # the key of a for_each is in the resource's address, and a secure variable may be one
@@ -174,5 +234,6 @@ def failure_of(job: Job) -> ChangeRefusedError:
     return ChangeRefusedError(
         f"the {job.kind} of version {job.version} ended as {job.status}: {job.error}",
         where=f"{job.account}, activity {job.activity_id}",
-        remedy=f"Its log: {job.log_key}. Mend the cause, then materialize plan and apply again.",
+        remedy=f"Its log: {job.log_key or 'not kept'}. Mend the cause. "
+        f"Then: vigie accounts retry {job.account} --by NAME",
     )

@@ -20,7 +20,7 @@ from domain.activities import (
     WorkspaceLook,
     activity_name,
 )
-from domain.errors import TransientError
+from domain.errors import MissingError, PermanentError, TransientError
 from domain.standing import LOST, Job
 
 _LAUNCHES = 3  # of one call, where each reply was lost and Schematics knows of none
@@ -71,6 +71,10 @@ class Book(Protocol):
         ...
 
 
+class CalledOffError(TransientError):
+    """Not launched: what allowed it no longer does. The intent is closed."""
+
+
 class Lease(Protocol):
     """The exclusive right to work on an account, for a while."""
 
@@ -107,14 +111,17 @@ class Launcher:
 
     def take_up(self, job: Job) -> Job:
         """An open job, followed to its end where it was launched; as it is where nobody finds that it was."""
-        if job.activity_id is None:
+        try:
+            if job.activity_id is not None:
+                return self._follow(job, job.activity_id)
             found = self._find(job)
             if found is None:
                 return job
             self._tell(f"the {job.kind} was launched already: {found}")
             job = self._book.launched(job, found)
             return self._follow(job, found)
-        return self._follow(job, job.activity_id)
+        except MissingError as error:  # else the row would stay open for ever
+            return self._book.finish(job, End("FAILED", error=f"Schematics knows it no longer: {error.message}"))
 
     def unlocked(self) -> WorkspaceLook:
         """The workspace, once no job holds it. A lock may outlive its job for a moment."""
@@ -126,20 +133,41 @@ class Launcher:
                     where=self._workspace.id,
                     remedy="See who works on it; once its job is over, unlock the workspace in Schematics.",
                 )
+            if look.frozen:
+                raise PermanentError(
+                    "the workspace is frozen.",
+                    where=self._workspace.id,
+                    remedy="Unfreeze it in Schematics, then retry.",
+                )
             if not waited:
                 self._tell(f"waiting for the lock of {look.locked_by or 'another job'}")
             self._lease.pause(delay)
             waited, delay = waited + delay, min(delay * 2, 30.0)
         return look
 
-    def launch(self, account: str, version: int, kind: Kind, fingerprint: str) -> Job:
-        """Launches the job and follows it to its end. The workspace shall be unlocked."""
+    def launch(
+        self,
+        account: str,
+        version: int,
+        kind: Kind,
+        fingerprint: str,
+        still_good: Callable[[WorkspaceLook | None], None] = lambda _look: None,
+    ) -> Job:
+        """Launches the job and follows it to its end. The workspace shall be unlocked.
+
+        `still_good` is asked right before each launch, with a fresh look where the workspace was busy meanwhile, and
+        raises CalledOffError where the job shall not be launched any more.
+        """
         for _launch in range(_LAUNCHES):
             foreign = self._foreign(account, kind)
             job = self._book.intend(account, version, kind, fingerprint, foreign)
             # An intent that was there before, or that follows a lost one, may have come true only now.
             late = self._find(job) if set(foreign) - set(job.before) else None
-            found = late or self._launch(job)
+            try:
+                found = late or self._launch(job, still_good)
+            except CalledOffError as error:
+                self._book.finish(job, End(LOST, error=f"Not launched: {error.message}"))
+                raise
             if found:
                 return self._follow(self._book.launched(job, found), found)
             self._book.finish(job, End(LOST, error="The reply never came, and Schematics knows of no such job."))
@@ -149,11 +177,13 @@ class Launcher:
             remedy="See whether Schematics answers; the next run tries again.",
         )
 
-    def _launch(self, job: Job) -> str | None:
+    def _launch(self, job: Job, still_good: Callable[[WorkspaceLook | None], None]) -> str | None:
         """The activity's id; None where the reply was lost and no activity came of it."""
+        look: WorkspaceLook | None = None
         waited, delay = 0.0, 2.0
         while True:
             self._lease.renew()
+            still_good(look)
             try:
                 return self._workspace.launch(job.kind)
             except LostReplyError as error:
@@ -169,7 +199,7 @@ class Launcher:
             # What holds the workspace may be this very job: a launch of an earlier worker that arrived late.
             if found := self._find(job):
                 return found
-            self.unlocked()
+            look = self.unlocked()
 
     def _look_for(self, job: Job) -> str | None:
         waited, delay = 0.0, min(1.0, self._terms.lost_reply or 1.0)

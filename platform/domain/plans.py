@@ -76,9 +76,14 @@ def counts_of_summary(summary: object, names: tuple[str, str, str]) -> PlanCount
     return PlanCounts(add, change, destroy)
 
 
+def without_colour(text: str) -> str:
+    """The text without a terminal's control sequences, in which Terraform writes its errors."""
+    return _ANSI.sub("", text).replace("\r", "")
+
+
 def counts_of_log(text: str) -> PlanCounts | None:
     """The counts in a plan's log, with or without Schematics' prefixes and colours; None where it has none."""
-    plain = _ANSI.sub("", text).replace("\r", "")
+    plain = without_colour(text)
     if plans := _PLAN.findall(plain):
         add, change, destroy = plans[-1]
         return PlanCounts(int(add), int(change), int(destroy))

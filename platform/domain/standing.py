@@ -52,6 +52,11 @@ class Job:
         return self.finished_at is None
 
     @property
+    def runs(self) -> bool:
+        """Whether it was launched, and its end is not known yet."""
+        return self.open and self.activity_id is not None
+
+    @property
     def succeeded(self) -> bool:
         """Whether it ended well, and still counts."""
         return self.status == "COMPLETED"
@@ -96,6 +101,7 @@ class Standing:
     state: DesiredState
     execution_mode: ExecutionMode
     drift_policy: DriftPolicy
+    asked_at: datetime
     plan: Job | None = None
     apply: Job | None = None
     approval: Approval | None = None
@@ -135,14 +141,14 @@ def gate(account: Standing, now: datetime) -> Ruling:
     if plan is None or not plan.succeeded:
         stale = plan is not None and plan.status == STALE
         why = "the plan no longer holds" if stale else "the version has no finished plan"
-        return Ruling(Verdict.REFUSE, why, f"Materialize plan for {account.name}, then apply.")
+        return Ruling(Verdict.REFUSE, why, f"Plan it anew: vigie accounts retry {account.name} --by NAME")
     if account.mode == "observe":
         return Ruling(Verdict.HOLD, "the account is only observed", "Nothing is ever applied to it in this mode.")
     if apply_failed_after(account, plan):
         return Ruling(
             Verdict.REFUSE,
             "the last apply failed after this plan, and may have changed part of the account",
-            f"Materialize plan for {account.name}, then apply.",
+            f"Plan it anew: vigie accounts retry {account.name} --by NAME",
         )
     if approval and approval.job == plan.id:
         if approval.decision == "rejected":
@@ -152,7 +158,7 @@ def gate(account: Standing, now: datetime) -> Ruling:
             )
         if approval.seal == plan.seal and approval.expires_at > now:
             return Ruling(Verdict.GO, f"approved by {approval.by}")
-    remedy = f"Look at the plan, then: vigie accounts approve {account.name} --by NAME"
+    remedy = f"Look at the plan, then: vigie accounts approve {account.name} --plan {plan.id} --by NAME"
     if approval and approval.job == plan.id:
         return Ruling(Verdict.ASK, f"the approval of {approval.by} has expired", remedy)
     if account.execution_mode == "plan_only":
@@ -168,13 +174,20 @@ def gate(account: Standing, now: datetime) -> Ruling:
 
 def next_step(account: Standing, now: datetime) -> Literal["plan", "apply"] | None:
     """What a run shall do for the account now; None where there is nothing to do, or people are to act."""
+    if account.apply and account.apply.runs:  # whatever people decided since: somebody has to follow it
+        return "apply"
+    if account.plan and account.plan.runs:
+        return "plan"
     if account.applied or account.mode == "paused" or account.status in _AT_REST:
         return None
     if account.apply and account.apply.open:
         return "apply"
     if account.plan is None or account.plan.open or not account.plan.succeeded:
         return "plan"
-    return "apply" if gate(account, now).verdict is Verdict.GO else None
+    verdict = gate(account, now).verdict
+    if verdict is Verdict.REFUSE and account.status == "PENDING_SCHEMATICS":  # somebody asked for it again
+        return "plan"
+    return "apply" if verdict is Verdict.GO else None
 
 
 def pause_before(tries: int) -> float:

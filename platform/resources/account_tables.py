@@ -86,6 +86,7 @@ class Account(Base):
     status: Mapped[str] = mapped_column(String(24), default="IDLE")
     status_reason: Mapped[str] = mapped_column(Text, default="")
     updated_at: Mapped[datetime] = mapped_column(Instant)
+    asked_at: Mapped[datetime] = mapped_column(Instant)  # when people last asked for something: tries count from there
     rollback_on_failure: Mapped[bool] = mapped_column(Boolean, default=False)
     drift_policy: Mapped[str] = mapped_column(String(16), default="detect")
     drift: Mapped[str | None] = mapped_column(Text)  # what the last look found; empty: nothing; None: never looked

@@ -16,11 +16,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event, make_url, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from domain.accounts import Demand, DemandError, DesiredState, checked_name, checked_person, wrong_state
-from domain.errors import MissingError, TransientError
+from domain.errors import MissingError, PermanentError, TransientError
 from resources.account_tables import Account, Audit, SchematicsJob, StateVersion
 from resources.secrets import read_secret
 from settings import Settings
@@ -94,6 +94,7 @@ class AccountsDatabase:
                     schematics_workspace_id=workspace,
                     applied_version=1,
                     updated_at=now,
+                    asked_at=now,
                     **more,
                 )
             )
@@ -118,6 +119,8 @@ class AccountsDatabase:
                 )
             detail = {"from": account.schematics_workspace_id, "to": workspace}
             account.schematics_workspace_id = workspace
+            if account.applied_version != account.desired_version:
+                ask(account, "linked to a workspace", datetime.now(UTC))
             session.add(Audit(at=datetime.now(UTC), actor=actor, account=name, action="link", detail=detail))
 
     def request(self, demand: Demand) -> list[Written]:
@@ -159,10 +162,12 @@ class AccountsDatabase:
     def _write(self, session: Session, account: Account, demand: Demand, now: datetime) -> Written:
         current = session.get_one(StateVersion, (account.name, account.desired_version))
         state = demand.applied_to(current.state())
-        if state.fingerprint == current.fingerprint:
+        further = demand.execution_mode != current.execution_mode and demand.execution_mode == "plan_and_apply"
+        applied = account.applied_version == account.desired_version
+        if state.fingerprint == current.fingerprint and (applied or not further):
             return Written(account.name, account.desired_version, new=False)
         account.desired_version += 1
-        account.status, account.status_reason, account.updated_at = "PENDING_SCHEMATICS", demand.reason, now
+        ask(account, demand.reason, now)
         session.add(new_version(account.name, account.desired_version, state, demand, now))
         detail = {"version": account.desired_version, "fingerprint": state.fingerprint, "reason": demand.reason}
         session.add(Audit(at=now, actor=demand.requested_by, account=account.name, action="request", detail=detail))
@@ -183,6 +188,10 @@ class AccountsDatabase:
             if isinstance(error, ProgrammingError):
                 raise
             raise TransientError(f"the database does not answer: {error.orig}", where=where) from error
+        except DataError as error:
+            raise PermanentError(
+                f"the database refuses a value: {error.orig}", remedy="Nothing was written. Shorten or mend the value."
+            ) from error
         except IntegrityError as error:
             raise TransientError(
                 f"somebody wrote the same at the same time: {error.orig}", remedy="Nothing was written. Send it again."
@@ -207,6 +216,12 @@ def locked_accounts(session: Session, names: Sequence[str]) -> dict[str, Account
             remedy="Nothing was written. Mend the names (vigie accounts list), or register the accounts.",
         )
     return accounts
+
+
+def ask(account: Account, reason: str, now: datetime) -> None:
+    """The account waits for the sensor, which begins to count its tries anew."""
+    account.status, account.status_reason = "PENDING_SCHEMATICS", reason
+    account.updated_at = account.asked_at = now
 
 
 def new_version(

@@ -14,10 +14,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.accounts import DemandError, checked_person
-from domain.standing import DRIFT_POLICIES, MODES, Approval, DriftPolicy, Job, Mode, Standing, apply_failed_after
+from domain.standing import (
+    DRIFT_POLICIES,
+    MODES,
+    Approval,
+    DriftPolicy,
+    Job,
+    Mode,
+    Standing,
+    Verdict,
+    apply_failed_after,
+    gate,
+    status_of_ruling,
+)
 from resources.account_tables import Account, Audit, SchematicsJob, StateVersion
 from resources.account_tables import Approval as ApprovalRow
-from resources.database import AccountsDatabase, Written, locked_account, locked_accounts
+from resources.database import AccountsDatabase, Written, ask, locked_account, locked_accounts
 from resources.launch_book import again_as, job_of, standing_of
 
 _Done = TypeVar("_Done")
@@ -61,11 +73,15 @@ class Decisions:
                 raise DemandError(" ".join(map(str, refused)), remedy="Nothing was decided for any of the accounts.")
         return done
 
-    def approve(self, name: str, by: str, hours: float, reason: str = "") -> Decision:
-        """Lets the newest plan of the desired version be applied, exactly as it is, for so many hours."""
+    def approve(self, name: str, by: str, hours: float, reason: str = "", plan: int | None = None) -> Decision:
+        """Lets the newest plan of the desired version be applied, exactly as it is, for so many hours.
+
+        `plan` is the number of the plan that was looked at; another one is refused. A plan that destroys, or whose
+        counts are unknown, is approved by its number only.
+        """
         if not 0 < hours <= _LONGEST:
             raise DemandError(f"an approval holds for 0 to {_LONGEST:.0f} hours, not for {hours}.", where=name)
-        return self._decide(name, by, "approved", hours, reason)
+        return self._decide(name, by, "approved", hours, reason, plan)
 
     def reject(self, name: str, by: str, reason: str) -> Decision:
         """Keeps the newest plan from being applied; the desired version stays written, and unapplied."""
@@ -78,8 +94,13 @@ class Decisions:
         with self._transaction() as session:
             account = locked_account(session, name)
             before = account.mode
+            if before == "paused" and mode != "paused":
+                raise DemandError(
+                    "the account is paused.", where=name, remedy=f"First: vigie accounts resume {name} --by NAME"
+                )
             if before != mode:
                 account.mode = mode
+                _as_the_gate_says(session, account)
                 _audit(session, by, name, "mode", {"from": before, "to": mode})
         return before  # type: ignore[return-value]  # the table holds it to the modes
 
@@ -92,6 +113,8 @@ class Decisions:
             changes = select(Audit).where(Audit.account == name, Audit.action == "mode").order_by(Audit.id.desc())
             pause = next((row.detail for row in session.scalars(changes) if row.detail["to"] == "paused"), None)
             account.mode = pause["from"] if pause else "manual"
+            account.asked_at = datetime.now(UTC)
+            _as_the_gate_says(session, account)
             _audit(session, by, name, "mode", {"from": "paused", "to": account.mode})
             return account.mode  # type: ignore[return-value]  # the table holds it to the modes
 
@@ -146,6 +169,16 @@ class Decisions:
             _audit(session, by, name, "stop", detail)
             return job
 
+    def retry(self, name: str, by: str) -> None:
+        """Asks again for what failed: the sensor plans the desired version anew."""
+        checked_person(by)
+        with self._transaction() as session:
+            account = locked_account(session, name)
+            if account.status not in ("PLAN_FAILED", "APPLY_FAILED"):
+                raise DemandError(f"nothing failed: the account is {account.status}.", where=name)
+            ask(account, f"{by} asked again", datetime.now(UTC))
+            _audit(session, by, name, "retry", {"version": account.desired_version})
+
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
         if self._session is not None:
@@ -154,11 +187,15 @@ class Decisions:
         with self._database.transaction() as session:
             yield session
 
-    def _decide(self, name: str, by: str, decision: str, hours: float, reason: str) -> Decision:
+    def _decide(
+        self, name: str, by: str, decision: str, hours: float, reason: str, looked_at: int | None = None
+    ) -> Decision:
         checked_person(by)
         with self._transaction() as session:
             account = locked_account(session, name)
             plan = _decidable_plan(standing_of(session, account))
+            if decision == "approved":
+                _check_looked_at(plan, looked_at)
             now = datetime.now(UTC)
             row = session.get(ApprovalRow, plan.id) or ApprovalRow(job=plan.id)
             row.fingerprint, row.decision, row.reason = plan.seal, decision, reason
@@ -167,10 +204,25 @@ class Decisions:
             if decision == "rejected":
                 _say(account, "PLANNED", f"{by} rejected the plan" + (f": {reason}" if reason else ""), now)
             else:
-                _say(account, account.status, f"approved by {by}", now)
+                _say(account, "AWAITING_APPROVAL", f"approved by {by}", now)  # the sensor asks for the apply
+                account.asked_at = now
             _audit(session, by, name, decision, {"version": plan.version, "plan": str(plan.counts), "reason": reason})
             given = Approval(plan.id, plan.seal, row.decision, by, now, row.expires_at, reason)  # type: ignore[arg-type]
             return Decision(plan, given)
+
+
+def _check_looked_at(plan: Job, looked_at: int | None) -> None:
+    """Whoever approves what destroys says which plan was looked at: another one may have taken its place since."""
+    exact = f"Look at it (vigie accounts show {plan.account}), then name it: --plan {plan.id}"
+    if looked_at is not None and looked_at != plan.id:
+        raise DemandError(
+            f"the newest plan is {plan.id} ({plan.counts}), not {looked_at}.", where=plan.account, remedy=exact
+        )
+    if looked_at is None and (plan.counts is None or plan.counts.destroy):
+        would = f"destroys ({plan.counts})" if plan.counts else "does what is not known"
+        raise DemandError(
+            f"plan {plan.id} {would}: it is approved by its number only.", where=plan.account, remedy=exact
+        )
 
 
 def _decidable_plan(account: Standing) -> Job:
@@ -188,13 +240,13 @@ def _decidable_plan(account: Standing) -> Job:
             where=account.name,
             remedy=f"Wait for the plan, or materialize plan for {account.name}.",
         )
-    if account.apply and account.apply.open:
+    if account.apply and account.apply.runs:
         raise DemandError("the plan is being applied.", where=account.name)
     if apply_failed_after(account, account.plan):
         raise DemandError(
             "an apply of this plan failed, and may have changed part of the account.",
             where=account.name,
-            remedy=f"Materialize plan for {account.name}, then decide on the new plan.",
+            remedy=f"Plan it anew, then decide on that plan: vigie accounts retry {account.name} --by NAME",
         )
     return account.plan
 
@@ -223,6 +275,15 @@ def _running(session: Session, account: Account, again: bool) -> Job:
             remedy="Wait for it to end; if it hangs, ask once more with --again.",
         )
     return job_of(row)
+
+
+def _as_the_gate_says(session: Session, account: Account) -> None:
+    """The status of a planned account in its new mode."""
+    standing = standing_of(session, account)
+    if account.status in ("PLANNED", "AWAITING_APPROVAL") and standing.plan and standing.plan.succeeded:
+        ruling = gate(standing, datetime.now(UTC))
+        status = "PLANNED" if ruling.verdict is Verdict.GO else status_of_ruling(ruling, account.status)
+        _say(account, status, ruling.reason, datetime.now(UTC))
 
 
 def _say(account: Account, status: str, reason: str, now: datetime) -> None:

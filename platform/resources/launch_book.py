@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from domain.accounts import Demand
@@ -21,7 +21,7 @@ from domain.launches import End
 from domain.standing import LOST, STALE, Approval, Job, Ruling, Standing, gate, status_of_ruling
 from resources.account_tables import Account, Audit, SchematicsJob, StateVersion
 from resources.account_tables import Approval as ApprovalRow
-from resources.database import AccountsDatabase, locked_account, new_version
+from resources.database import AccountsDatabase, ask, locked_account, new_version
 
 VIGIE = "vigie"  # the actor of what nobody decided
 _STARTED: dict[str, str] = {"plan": "PLANNING", "apply": "APPLYING"}
@@ -46,11 +46,25 @@ class LaunchBook:
             return list(session.scalars(select(Account.name).order_by(Account.name)))
 
     def unfinished(self) -> list[Standing]:
-        """The accounts whose desired version is not applied, by name."""
+        """The accounts whose desired version is not applied, by name; in four queries however many there are."""
+        apart = or_(Account.applied_version.is_(None), Account.applied_version != Account.desired_version)
+        desired = (SchematicsJob.account == Account.name, SchematicsJob.version == Account.desired_version)
+        jobs = select(SchematicsJob).join(Account, and_(*desired)).where(apart, SchematicsJob.status != LOST)
+        wanted = and_(StateVersion.account == Account.name, StateVersion.version == Account.desired_version)
         with self._database.transaction() as session:
-            apart = or_(Account.applied_version.is_(None), Account.applied_version != Account.desired_version)
-            rows = session.scalars(select(Account).where(apart).order_by(Account.name))
-            return [standing_of(session, row) for row in rows]
+            accounts = list(session.scalars(select(Account).where(apart).order_by(Account.name)))
+            versions = {
+                row.account: row for row in session.scalars(select(StateVersion).join(Account, wanted).where(apart))
+            }
+            newest = {(row.account, row.kind): row for row in session.scalars(jobs.order_by(SchematicsJob.id))}
+            plans = [job.id for (_name, kind), job in newest.items() if kind == "plan"]
+            approvals = {row.job: row for row in session.scalars(select(ApprovalRow).where(ApprovalRow.job.in_(plans)))}
+            found = []
+            for row in accounts:
+                plan, apply = newest.get((row.name, "plan")), newest.get((row.name, "apply"))
+                approval = approvals.get(plan.id) if plan else None
+                found.append(_standing(row, versions[row.name], plan, apply, approval))
+            return found
 
     def at_rest(self) -> list[str]:
         """The accounts with a workspace whose desired version is applied and that are not paused, by name."""
@@ -111,7 +125,7 @@ class LaunchBook:
                 )
                 session.add(job)
             job.fingerprint = fingerprint
-            if kind in _STARTED:
+            if kind in _STARTED and row.applied_version != version:
                 _status(row, version, _STARTED[kind], "")
             session.flush()
             return job_of(job)
@@ -128,7 +142,8 @@ class LaunchBook:
         with self._database.transaction() as session:
             account = locked_account(session, job.account)
             row = session.get_one(SchematicsJob, job.id)
-            row.status, row.error, row.log_key = end.status, end.error, end.log_key
+            row.status, row.log_key = end.status, end.log_key
+            row.error = end.error.replace("\x00", "")  # PostgreSQL keeps none
             row.finished_at = datetime.now(UTC)
             if end.plan:
                 row.resources = list(end.plan.resources)
@@ -170,7 +185,8 @@ class LaunchBook:
             row = locked_account(session, account.name)
             row.drift, row.drift_seen_at = found, datetime.now(UTC)
             _audit(session, account.name, "drift" if found else "no drift", {"version": job.version, "plan": found})
-            if found and row.drift_policy == "revert" and row.desired_version == job.version:
+            mends = row.drift_policy == "revert" and row.mode in ("auto", "manual") and job.counts is not None
+            if found and mends and row.desired_version == job.version:
                 again_as(session, row, job.version, "revert", VIGIE, f"drift: {found}")
 
     def give_up(self, account: str, version: int, reason: str) -> None:
@@ -188,8 +204,11 @@ class LaunchBook:
         lease.acquire(tell)
         try:
             yield lease
-        finally:
+        except Exception:
             lease.release()
+            raise
+        # A run that is terminated (no Exception) may have a launch on the wire: its lease runs out by itself.
+        lease.release()
 
 
 class AccountLease:
@@ -247,7 +266,16 @@ def standing_of(session: Session, account: Account) -> Standing:
     """Where the account of this row stands."""
     version = session.get_one(StateVersion, (account.name, account.desired_version))
     plan, apply = (session.scalar(_newest(account, kind)) for kind in ("plan", "apply"))
-    approval = session.get(ApprovalRow, plan.id) if plan else None
+    return _standing(account, version, plan, apply, session.get(ApprovalRow, plan.id) if plan else None)
+
+
+def _standing(
+    account: Account,
+    version: StateVersion,
+    plan: SchematicsJob | None,
+    apply: SchematicsJob | None,
+    approval: ApprovalRow | None,
+) -> Standing:
     return Standing(
         name=account.name,
         number=account.number,
@@ -260,6 +288,7 @@ def standing_of(session: Session, account: Account) -> Standing:
         state=version.state(),
         execution_mode=version.execution_mode,  # type: ignore[arg-type]  # written from a checked demand
         drift_policy=account.drift_policy,  # type: ignore[arg-type]  # the table holds it to the policies
+        asked_at=account.asked_at,
         plan=job_of(plan) if plan else None,
         apply=job_of(apply) if apply else None,
         approval=_approval_of(approval) if approval else None,
@@ -273,7 +302,7 @@ def again_as(session: Session, account: Account, version: int, origin: str, acto
     demand = Demand([account.name], actor, reason, execution_mode="plan_and_apply")
     now = datetime.now(UTC)
     session.add(new_version(account.name, account.desired_version, content.state(), demand, now, origin))
-    account.status, account.status_reason, account.updated_at = "PENDING_SCHEMATICS", reason, now
+    ask(account, reason, now)
     detail = {"version": account.desired_version, "content_of": version, "reason": reason}
     session.add(Audit(at=now, actor=actor, account=account.name, action=origin, detail=detail))
     return account.desired_version
@@ -331,7 +360,8 @@ def _after(session: Session, account: Account, job: SchematicsJob) -> None:
         _status(account, job.version, "APPLY_FAILED", job.error)
         version = session.get_one(StateVersion, (account.name, job.version))
         back_to = account.applied_version
-        if account.rollback_on_failure and back_to and version.origin != "rollback" and _is_newest(account, job):
+        wanted = account.rollback_on_failure and job.status == "FAILED"  # what people stopped, people decide on
+        if wanted and back_to and version.origin != "rollback" and _is_newest(account, job):
             again_as(session, account, back_to, "rollback", VIGIE, f"version {job.version} failed: {job.error}")
 
 

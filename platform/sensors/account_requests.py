@@ -80,14 +80,18 @@ def _request(instance: DagsterInstance, account: Standing, step: str) -> RunRequ
     The step names the plan that it applies: another plan is another step, with tries of its own.
     """
     label = f"{account.name}-v{account.version}-{step}-{account.plan.id if account.plan else 0}"
-    earlier = instance.get_run_records(RunsFilter(tags={STEP_TAG: label}), limit=TRIES)
+    since = RunsFilter(tags={STEP_TAG: label}, created_after=account.asked_at)
+    earlier = instance.get_run_records(since, limit=TRIES)
     tries = len(earlier)
     if tries >= TRIES:
-        return f"{tries} runs could not {step} version {account.version}: see the last one's error, then run it by hand"
+        return (
+            f"{tries} runs could not {step} version {account.version}. See the last one's error, mend its cause, then: "
+            f"vigie accounts retry {account.name} --by NAME"
+        )
     if earlier and time.time() - (earlier[0].end_time or 0.0) < pause_before(tries):
         return None
     return RunRequest(
-        run_key=f"{label}-{tries}",
+        run_key=f"{label}-{account.asked_at:%Y%m%dT%H%M%S.%f}-{tries}",
         partition_key=account.name,
         asset_selection=None if step == "plan" else [AssetKey(APPLY)],
         # The sensor itself asks again for what a lost run left: Dagster's own retry would make two of it.

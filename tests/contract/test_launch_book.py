@@ -160,7 +160,11 @@ def test_an_approval_is_of_one_plan_and_is_refused_where_there_is_none(
     with pytest.raises(DemandError, match="who decides is empty"):
         decisions.approve("alpha", " ", 24)
     plan = a_plan(book, PlanCounts(0, 0, 1))
-    given = decisions.approve("alpha", "bob", 24).approval
+    with pytest.raises(DemandError, match=f"plan {plan.id} destroys"):
+        decisions.approve("alpha", "bob", 24)
+    with pytest.raises(DemandError, match=f"newest plan is {plan.id}"):
+        decisions.approve("alpha", "bob", 24, plan=plan.id + 1)  # another one took its place
+    given = decisions.approve("alpha", "bob", 24, plan=plan.id).approval
     assert book.standing("alpha").approval == given
     assert given.seal == plan.seal
     decisions.reject("alpha", "eve", "not on a Friday")

@@ -44,6 +44,12 @@ class Fleet:
     def settle(self) -> list[DagsterRun]:
         return self.platform.settle("account_requests")
 
+    def approve(self, name: str) -> None:
+        """Somebody looked at the newest plan, and approves that one."""
+        plan = self.of(name).plan
+        assert plan
+        self.decisions.approve(name, "bob", hours=1, plan=plan.id)
+
     def of(self, name: str) -> Standing:
         return self.book.standing(name)
 
@@ -116,7 +122,7 @@ def test_a_plan_that_destroys_is_applied_only_when_exactly_it_is_approved(fleet:
     assert fleet.of("alpha").status == "AWAITING_APPROVAL"
     assert fleet.platform.materialized(APPLY) == set()
     assert fleet.settle() == []  # it waits, whatever time passes
-    fleet.decisions.approve("alpha", "bob", hours=1)
+    fleet.approve("alpha")
     (applied,) = fleet.settle()
     assert applied.asset_selection == {AssetKey(APPLY)}
     assert fleet.of("alpha").status == "UPDATED"
@@ -128,7 +134,7 @@ def test_an_approval_that_has_expired_is_refused(fleet: Fleet) -> None:
     fleet.register("alpha", mode="manual")
     fleet.demand("alpha")
     fleet.settle()
-    fleet.decisions.approve("alpha", "bob", hours=1)
+    fleet.approve("alpha")
     with fleet.database.transaction() as session:
         for row in session.query(Approval):
             row.expires_at = datetime.now(UTC) - timedelta(seconds=1)
@@ -146,7 +152,7 @@ def test_inputs_that_changed_after_the_approval_are_refused_until_planned_and_ap
     fleet.register("alpha", mode="manual")
     fleet.demand("alpha")
     fleet.settle()
-    fleet.decisions.approve("alpha", "bob", hours=1)
+    fleet.approve("alpha")
     schematics = fleet.schematics
     with schematics.state.lock:
         workspace = schematics.state.find("alpha")
@@ -160,7 +166,7 @@ def test_inputs_that_changed_after_the_approval_are_refused_until_planned_and_ap
     fleet.platform.run_job("change_account", partition="alpha")
     assert fleet.of("alpha").status == "AWAITING_APPROVAL"  # the old approval was for the old plan
     assert fleet.launches() == {("alpha", "plan"): 2}
-    fleet.decisions.approve("alpha", "bob", hours=1)
+    fleet.approve("alpha")
     fleet.settle()
     assert fleet.launches() == {("alpha", "plan"): 2, ("alpha", "apply"): 1}
     assert fleet.of("alpha").status == "UPDATED"
@@ -180,7 +186,7 @@ def test_planned_only_stops_there_and_an_approval_goes_on(fleet: Fleet) -> None:
     fleet.demand("alpha", execution_mode="plan_only")
     fleet.settle()
     assert fleet.of("alpha").status == "PLANNED"
-    fleet.decisions.approve("alpha", "bob", hours=1)
+    fleet.approve("alpha")
     fleet.settle()
     assert fleet.of("alpha").status == "UPDATED"
 
@@ -267,7 +273,10 @@ def test_the_jobs_of_the_ui_decide_as_the_command_line_does(fleet: Fleet) -> Non
     assert run("rollback_account", "roll_back", account_name="alpha", to=1) is DagsterRunStatus.SUCCESS
     fleet.settle()
     assert fleet.of("alpha").status == "AWAITING_APPROVAL"  # the way back destroys two subnets
-    assert run("approve_plans", "approve", **named) is DagsterRunStatus.SUCCESS
+    assert run("approve_plans", "approve", **named) is DagsterRunStatus.FAILURE  # what destroys is approved by number
+    plan = fleet.of("alpha").plan
+    assert plan
+    assert run("approve_plans", "approve", **named, plan=plan.id) is DagsterRunStatus.SUCCESS
     fleet.settle()
     assert (fleet.of("alpha").status, fleet.of("alpha").state) == ("ROLLED_BACK", STATE)
     assert run("observe_accounts", "observe", **named) is DagsterRunStatus.SUCCESS

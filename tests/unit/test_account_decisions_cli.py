@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from domain.activities import PlanCounts
 from domain.launches import End
 from local.schematics_server import SchematicsEmulator
 from resources.account_desk import AccountDesk
@@ -22,11 +23,11 @@ class TestDecide:
     def test_an_approval_says_what_exactly_was_approved_and_until_when(self) -> None:
         demanded("alpha", "beta")
         planned("alpha")
-        planned("beta", None)
+        planned("beta", PlanCounts(0, 2, 0))
         lines = said("approve", "beta", "alpha", "--by", "bob", "--hours", "2", "--reason", "CHG-1")
         until = r"is approved until 20\d\d-\d\d-\d\d \d\d:\d\d UTC"
         assert re.fullmatch(rf"alpha: the plan of version 2 {until} \(1 to add, 0 to change, 0 to destroy\)", lines[0])
-        assert re.fullmatch(rf"beta: the plan of version 2 {until} \(what it would do is not known\)", lines[1])
+        assert re.fullmatch(rf"beta: the plan of version 2 {until} \(0 to add, 2 to change, 0 to destroy\)", lines[1])
         assert ("bob", "approved") in audit("alpha")
 
     def test_one_account_that_refuses_keeps_the_others_from_being_decided(self) -> None:
@@ -55,8 +56,32 @@ class TestDecide:
         planned("alpha")
         with opened() as (_database, book):
             book.finish(running("alpha"), End("FAILED", error="Error: quota"))
-        assert "Materialize plan for alpha" in refused("approve", "alpha", "--by", "bob")
+        assert "vigie accounts retry alpha --by NAME" in refused("approve", "alpha", "--by", "bob")
         assert document("alpha")["status"] == "APPLY_FAILED"
+
+    @pytest.mark.parametrize(
+        ("counts", "would"), [(PlanCounts(0, 0, 3), "destroys (0 to add"), (None, "does what is not known")]
+    )
+    def test_a_plan_that_destroys_or_may_is_approved_by_its_number_only(
+        self, counts: PlanCounts | None, would: str
+    ) -> None:
+        demanded("alpha")
+        plan = planned("alpha", counts)
+        words = refused("approve", "alpha", "--by", "bob")
+        assert f"plan {plan.id} {would}" in words
+        assert f"--plan {plan.id}" in words
+        (line,) = said("approve", "alpha", "--plan", str(plan.id), "--by", "bob")
+        assert line.startswith("alpha: the plan of version 2 is approved until ")
+
+    def test_a_plan_that_a_newer_one_replaced_is_not_approved_unseen(self) -> None:
+        demanded("alpha")
+        seen = planned("alpha", PlanCounts(0, 0, 1))
+        newer = planned("alpha", PlanCounts(0, 0, 9))
+        words = refused("approve", "alpha", "--plan", str(seen.id), "--by", "bob")
+        assert f"the newest plan is {newer.id} (0 to add, 0 to change, 9 to destroy), not {seen.id}" in words
+        assert document("alpha")["status"] == "AWAITING_APPROVAL"
+        with opened() as (_database, book):
+            assert book.standing("alpha").approval is None
 
     def test_a_rejection_has_its_reason(self) -> None:
         demanded("alpha")
@@ -65,6 +90,21 @@ class TestDecide:
             "alpha: the plan of version 2 is rejected (1 to add, 0 to change, 0 to destroy)"
         ]
         assert document("alpha")["reason"] == "eve rejected the plan: not on a Friday"
+
+
+class TestRetry:
+    def test_what_failed_is_asked_for_again(self) -> None:
+        demanded("alpha")
+        planned("alpha", None, "FAILED", "Error: quota")
+        assert said("retry", "alpha", "--by", "ann") == ["alpha: asked for again"]
+        assert document("alpha")["status"] == "PENDING_SCHEMATICS"
+        assert audit("alpha")[-1] == ("ann", "retry")
+
+    def test_what_did_not_fail_is_not_retried_and_nothing_is_written(self) -> None:
+        demanded("alpha")
+        planned("alpha", None, "FAILED", "Error: quota")
+        assert "beta: nothing failed: the account is IDLE." in refused("retry", "alpha", "beta", "--by", "ann")
+        assert document("alpha")["status"] == "PLAN_FAILED"
 
 
 class TestModes:

@@ -142,12 +142,12 @@ class TestShow:
     def test_it_says_where_the_account_stands_and_what_happens_next(self) -> None:
         said("request", "alpha", "--subnet-count", "4", "--reason", "CHG-1", "--by", "ann")
         assert "next: the sensor account_requests asks for a plan" in said("show", "alpha")
-        planned("alpha")
+        plan = planned("alpha")
         lines = said("show", "alpha")
         assert "desired: version 2 (plan_only); applied: version 1" in lines
         assert (
             "next: it waits, planned only, as demanded (1 to add, 0 to change, 0 to destroy). "
-            "Look at the plan, then: vigie accounts approve alpha --by NAME"
+            f"Look at the plan, then: vigie accounts approve alpha --plan {plan.id} --by NAME"
         ) in lines
         assert lines[lines.index("the plan of version 2: 1 to add, 0 to change, 0 to destroy") + 1] == "  create a.b"
         said("approve", "alpha", "--by", "bob")
@@ -157,17 +157,17 @@ class TestShow:
 
     def test_it_shows_every_version_and_every_job_with_its_error(self) -> None:
         demanded("alpha")
-        planned("alpha", None, "FAILED", "Error: no such region")
-        planned("alpha")
+        failed = planned("alpha", None, "FAILED", "Error: no such region")
+        plan = planned("alpha")
         cells = rows(vigie("show", "alpha").stdout)
         assert [row[:4] for row in cells if row[1] in ("registration", "demand")] == [
             ["1", "registration", "1.0.0", "3"],
             ["2", "demand", "1.0.0", "4"],
         ]
-        jobs = [(*row[:6], row[7]) for row in cells if row[1] == "plan"]
+        jobs = [(*row[:7], row[8]) for row in cells if row[2] == "plan"]
         assert jobs == [
-            ("2", "plan", "1", "FAILED", "-", "0", "Error: no such region"),
-            ("2", "plan", "2", "COMPLETED", "+1 ~0 -0", "0", ""),
+            (str(failed.id), "2", "plan", "1", "FAILED", "-", "0", "Error: no such region"),
+            (str(plan.id), "2", "plan", "2", "COMPLETED", "+1 ~0 -0", "0", ""),
         ]
 
     def test_the_audit_trail_is_shown_when_asked_for(self) -> None:
@@ -193,7 +193,7 @@ class TestShow:
         planned("alpha", None, "FAILED", "Error: quota")
         assert next_of("alpha") == (
             "next: nothing by itself, the version has no finished plan. Mend the cause. "
-            "Materialize plan for alpha, then apply."
+            "Plan it anew: vigie accounts retry alpha --by NAME"
         )
 
     def test_an_account_that_is_not_there_is_named(self) -> None:

@@ -34,6 +34,7 @@ PENDING = Standing(
     state=DesiredState("1", 2),
     execution_mode="plan_and_apply",
     drift_policy="detect",
+    asked_at=NOW,
 )
 PLANNED = replace(PENDING, status="PLANNED", plan=PLAN)
 
@@ -67,7 +68,7 @@ def test_an_automatic_account_goes_on_by_itself_where_nothing_is_destroyed() -> 
 def test_what_destroys_or_is_unknown_or_manual_waits_for_somebody(account: Standing, said: str) -> None:
     ruling = gate(account, NOW)
     assert (ruling.verdict, said in ruling.reason) == (Verdict.ASK, True)
-    assert "vigie accounts approve alpha" in ruling.remedy
+    assert "vigie accounts approve alpha --plan 7 --by" in ruling.remedy
     assert next_step(account, NOW) is None
     assert status_of_ruling(ruling, "PLANNED") == "AWAITING_APPROVAL"
     assert account.plan
@@ -121,6 +122,12 @@ def test_a_version_that_is_still_to_be_planned_is_no_failure() -> None:
         (replace(PENDING, mode="paused"), None),
         (replace(PENDING, status="PLAN_FAILED", plan=replace(PLAN, status="FAILED")), None),
         (planned(status="APPLY_FAILED"), None),
+        (
+            planned(status="PENDING_SCHEMATICS", apply=replace(APPLY, status="FAILED", finished_at=NOW)),
+            "plan",
+        ),  # retried
+        (planned(mode="paused", apply=replace(APPLY, activity_id="act-2")), "apply"),  # it runs: somebody follows it
+        (replace(PENDING, status="PLAN_FAILED", plan=replace(PLAN, finished_at=None, status="LAUNCHED")), "plan"),
         (planned(mode="observe"), None),
     ],
 )
