@@ -133,16 +133,16 @@ class Launcher:
                     where=self._workspace.id,
                     remedy="See who works on it; once its job is over, unlock the workspace in Schematics.",
                 )
-            if look.frozen:
-                raise PermanentError(
-                    "the workspace is frozen.",
-                    where=self._workspace.id,
-                    remedy="Unfreeze it in Schematics, then retry.",
-                )
             if not waited:
                 self._tell(f"waiting for the lock of {look.locked_by or 'another job'}")
             self._lease.pause(delay)
             waited, delay = waited + delay, min(delay * 2, 30.0)
+        if look.frozen:
+            raise PermanentError(
+                "the workspace is frozen.",
+                where=self._workspace.id,
+                remedy="Somebody froze it in Schematics, and has to unfreeze it there.",
+            )
         return look
 
     def launch(

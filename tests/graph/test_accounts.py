@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from dagster import AssetKey, DagsterRun, DagsterRunStatus
 
-from assets.names import APPLY, DESIRED_STATE, PLAN
+from assets.names import APPLY, DESIRED_STATE, PLAN, STEP_TAG
 from domain.accounts import Demand, DesiredState
-from domain.standing import Standing
+from domain.standing import TRIES, Standing
 from resources.account_desk import AccountDesk
 from resources.account_tables import Approval
 from resources.database import AccountsDatabase, open_database
@@ -345,6 +345,28 @@ def test_a_run_that_was_lost_is_asked_for_again_and_never_for_ever(fleet: Fleet)
     second = fleet.platform.tick("account_requests")
     assert statuses(second) == [DagsterRunStatus.SUCCESS]
     assert fleet.launches() == {("alpha", "plan"): 2, ("alpha", "apply"): 1}  # theirs, and ours
+
+
+def test_what_cannot_be_asked_for_any_more_is_given_up_until_somebody_retries(fleet: Fleet) -> None:
+    fleet.register("alpha")
+    fleet.settle()
+    fleet.demand("alpha")
+    alpha = fleet.of("alpha")
+    for _try in range(TRIES):  # the waits between them are an outage's length: the runs are made, not waited for
+        run = fleet.platform.instance.create_run_for_job(
+            fleet.platform.defs.resolve_job_def("change_account"),
+            tags={STEP_TAG: f"alpha-v{alpha.version}-plan-0", "dagster/partition": "alpha"},
+        )
+        fleet.platform.instance.report_run_failed(run)
+    assert fleet.settle() == []
+    alpha = fleet.of("alpha")
+    assert alpha.status == "PLAN_FAILED"
+    assert f"{TRIES} runs could not plan version 2" in alpha.reason
+    assert "vigie accounts retry alpha" in alpha.reason
+    assert fleet.settle() == []
+    fleet.decisions.retry("alpha", "ann")
+    assert statuses(fleet.settle()) == [DagsterRunStatus.SUCCESS]
+    assert fleet.of("alpha").status == "UPDATED"
 
 
 def test_two_looks_at_once_ask_for_one_run(fleet: Fleet) -> None:
