@@ -15,6 +15,8 @@ BIN := .venv/bin
 PORT ?= 3000
 UV = $$(command -v uv || echo $(BIN)/uv)
 ARGS ?=
+# Tests in so many processes; WORKERS=0 for one, where a debugger is to stop in it.
+WORKERS ?= 2
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -42,7 +44,7 @@ dev: setup ## start the Dagster UI and daemon (VIGIE_TARGET=dev, PORT=3000)
 	@$(BIN)/vigie dev --port $(PORT)
 
 test: setup ## run the tests (ARGS="-k word" chooses)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 crash: setup ## kill workers before every step of a change: nothing is launched twice
 	@$(BIN)/python -m pytest -m crash $(ARGS)

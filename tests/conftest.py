@@ -9,6 +9,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 _KEPT = ("VIGIE_REAL_DATA",)
+# rich keeps the width that it finds when a module makes its console: a worker of pytest-xdist has one of its own.
+for _width in ("COLUMNS", "LINES"):
+    os.environ.pop(_width, None)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 Here: a target in a temporary folder, an instance, ticks of the real sensors, runs of the real jobs.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from definitions import build_definitions
 from local.demo_content import SOURCES, demo_catalog
 from local.demo_site import DemoSite
 from local.examples import archive_earlier_days
-from local.instance import prepare
+from local.instance import dagster_home, prepare
 from local.schematics_server import SchematicsEmulator
 from partitions import today
 from resources.archive import Archive
@@ -37,7 +38,7 @@ from resources.database import open_database
 from resources.object_store import ObjectStore, open_store
 from resources.warehouse import Warehouse
 from resources.warehouse_resource import WarehouseResource
-from settings import TARGETS, Settings, load_settings, own_targets
+from settings import PROJECT_ROOT, TARGETS, Settings, load_settings, own_targets
 
 PATHS = {source.key: source.path for source in SOURCES}
 HEALTHY = [source.key for source in SOURCES if source.write is not None]
@@ -209,9 +210,23 @@ def database_url() -> str | None:
     return None
 
 
+@pytest.fixture(scope="session")
+def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an instance with its tables and nothing in them: made once, for they take a second."""
+    folder = tmp_path_factory.mktemp("instance")
+    (folder / "dagster.yaml").write_text((PROJECT_ROOT / "dagster.yaml").read_text())
+    with DagsterInstance.from_config(str(folder)) as instance:
+        assert instance.get_runs_count() == 0
+    return folder
+
+
 @pytest.fixture
 def platform(
-    tmp_path: Path, history_days: int, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    empty_instance: Path,
+    history_days: int,
+    database_url: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Platform]:
     """A dev target in a folder of its own, its catalog the demo site's, no client yet."""
     first = today() - timedelta(days=history_days)
@@ -232,6 +247,7 @@ def platform(
         own_targets(tmp_path).mkdir()
         (own_targets(tmp_path) / "graph.yaml").write_text(yaml.safe_dump(document))
         settings = load_settings(environment)
+        shutil.copytree(empty_instance, dagster_home(settings))
         with closing(open_database(settings)) as database:
             database.upgrade(settings.migrations)
         with DagsterInstance.from_config(str(prepare(settings))) as instance:
