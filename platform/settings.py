@@ -175,7 +175,12 @@ class Secrets(_Frozen):
 
 
 class Fetch(_Frozen):
-    """How politely and how patiently sources are fetched. Times are in seconds."""
+    """How politely and how patiently sources are fetched, and what is fetched besides. Times are in seconds.
+
+    `robots` "honour" follows each host's robots.txt (RFC 9309). Only addresses of the internet are connected to, unless
+    `allow_private_addresses`. Article pages (`content_enrichment: full_article`) are those of new items published up to
+    `article_days` before the day, at most `max_articles` of a source and day.
+    """
 
     user_agent: str = "Vigie/0.1 (+https://example.invalid/vigie)"
     concurrency: Annotated[int, Field(ge=1, le=256)] = 32
@@ -184,6 +189,10 @@ class Fetch(_Frozen):
     timeout: Annotated[float, Field(gt=0)] = 30.0
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
     max_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
+    allow_private_addresses: bool = False
+    robots: Literal["honour", "ignore"] = "honour"
+    article_days: Annotated[int, Field(ge=0)] = 7
+    max_articles: Annotated[int, Field(ge=0)] = 50
 
 
 class Schedule(_Frozen):

@@ -5,7 +5,8 @@ Here: which sources a day needs, fetching, keeping. Not here: what a client make
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from dagster import (
@@ -25,14 +26,16 @@ from pydantic import Field
 from assets.checks import catalog_valid, evaluation
 from assets.names import CLIENT_FILES, GOOD_SOURCES, SOURCE_CATALOG, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
+from assets.source_health import source_results
 from domain.catalog import Catalog, Source
 from domain.clients import PREFIX
 from domain.errors import ConfigError, VigieError
 from domain.snapshots import Snapshot
+from domain.source_health import FetchState, WaitingError
 from partitions import CLIENTS, Partitions, today
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
-from resources.fetcher import Fetched, FetcherResource
+from resources.fetcher import Fetched, Fetcher, FetcherResource
 from resources.object_store import ObjectStoreResource
 from resources.source_days import fetch_day, read_day_again
 
@@ -78,18 +81,28 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
         outcomes = Outcomes(context, SOURCE_SNAPSHOTS)
         for key in sorted(outcomes.pending()):  # in time's order: a day learns from the days before it
             day, started = date.fromisoformat(key), time.monotonic()
-            client = fetcher.fetcher()
+            heard = _Heard(context, fetcher.fetcher())
             try:
                 if day == today():
                     kept = fetch_day(
-                        archive, client, needed, day, refresh=config.force_refresh, on_done=_progress(context)
+                        archive,
+                        heard.fetcher,
+                        needed,
+                        day,
+                        refresh=config.force_refresh,
+                        on_done=heard.source,
+                        on_article=heard.article,
                     )
+                    states = archive.fetch_states({source: needed[source].url for source in kept})
                 else:
-                    kept = read_day_again(archive, needed, day)
+                    kept, states = read_day_again(archive, needed, day), {}
             except VigieError as error:
                 outcomes.fail(key, error)
                 continue
-            yield outcomes.record(key, _metadata(kept, needed, client.requests.total(), time.monotonic() - started))
+            yield outcomes.record(key, _metadata(kept, needed, states, heard, time.monotonic() - started))
+            if day == today():
+                for result in source_results(archive, day, kept):
+                    yield evaluation(result)
         outcomes.close()
 
     return [source_snapshots]
@@ -118,31 +131,63 @@ def _needed(
     return {key: source for key, source in catalog.sources.items() if key in wanted}
 
 
-def _progress(context: AssetExecutionContext) -> Callable[[str, Fetched | VigieError], None]:
-    def finished(key: str, outcome: Fetched | VigieError) -> None:
-        said = str(outcome) if isinstance(outcome, VigieError) else f"{len(outcome.body):,} bytes"
-        context.log.info(f"{key}: {said}")
+@dataclass
+class _Heard:
+    """What a day's fetching said as it went: every source's outcome, every article page's by its URL."""
 
-    return finished
+    context: AssetExecutionContext
+    fetcher: Fetcher
+    sources: dict[str, Fetched | VigieError] = field(default_factory=dict)
+    articles: dict[str, Fetched | VigieError] = field(default_factory=dict)
+
+    def source(self, key: str, outcome: Fetched | VigieError) -> None:
+        self.sources[key] = outcome
+        self.context.log.info(f"{key}: {_said(outcome)}")
+
+    def article(self, url: str, outcome: Fetched | VigieError) -> None:
+        self.articles[url] = outcome
+        if isinstance(outcome, VigieError):
+            self.context.log.info(f"article {_said(outcome)}")
+
+    def status(self, key: str, snapshot: Snapshot) -> str:
+        """ok, not modified, failed, or waiting: a failing source whose next try has not come."""
+        outcome = self.sources.get(key)
+        if snapshot.failed:
+            return "waiting" if isinstance(outcome, WaitingError) else "failed"
+        return "not modified" if isinstance(outcome, Fetched) and outcome.not_modified else "ok"
+
+
+def _said(outcome: Fetched | VigieError) -> str:
+    if isinstance(outcome, VigieError):
+        return str(outcome)
+    return "not modified" if outcome.not_modified else f"{len(outcome.body):,} bytes"
 
 
 def _metadata(
-    kept: Mapping[str, Snapshot], needed: Mapping[str, Source], sent: int, seconds: float
+    kept: Mapping[str, Snapshot],
+    needed: Mapping[str, Source],
+    states: Mapping[str, FetchState],
+    heard: _Heard,
+    seconds: float,
 ) -> dict[str, object]:
     failed = {key: snapshot.error for key, snapshot in kept.items() if snapshot.failed}
-    rows = [
-        TableRecord(
-            {
-                "source": key,
-                "mode": needed[key].ingestion_mode,
-                "outcome": "failed" if snapshot.failed else "ok",
-                "items": len(snapshot.items),
-                "new": len(snapshot.new_items),
-                "error": snapshot.error,
-            }
+    rows = []
+    for key, snapshot in sorted(kept.items()):
+        state = states.get(key) or FetchState(needed[key].url)
+        rows.append(
+            TableRecord(
+                {
+                    "source": key,
+                    "mode": needed[key].ingestion_mode,
+                    "status": heard.status(key, snapshot),
+                    "items": len(snapshot.items),
+                    "new": len(snapshot.new_items),
+                    "failures_in_a_row": state.failures,
+                    "next_try": state.not_before.isoformat(timespec="minutes") if state.not_before else "",
+                    "error": snapshot.error,
+                }
+            )
         )
-        for key, snapshot in sorted(kept.items())
-    ]
     dates = Counter(item.date_source for snapshot in kept.values() for item in snapshot.items)
     return {
         "sources": len(kept),
@@ -151,7 +196,12 @@ def _metadata(
         "failures": MetadataValue.md(
             "\n".join(f"- {key}: {reason}" for key, reason in sorted(failed.items())) or "none"
         ),
-        "source_requests": sent,
+        "sources_waiting": sum(1 for row in rows if row.data["status"] == "waiting"),
+        "sources_not_modified": sum(1 for row in rows if row.data["status"] == "not modified"),
+        "source_requests": heard.fetcher.requests.total(),
+        "robots_requests": heard.fetcher.robots_requests.total(),
+        "articles": len(heard.articles),
+        "articles_failed": sum(1 for outcome in heard.articles.values() if isinstance(outcome, VigieError)),
         "items": sum(len(snapshot.items) for snapshot in kept.values()),
         "items_new": sum(len(snapshot.new_items) for snapshot in kept.values()),
         "items_undated": dates["unknown"],

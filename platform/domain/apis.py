@@ -1,52 +1,91 @@
-"""A JSON answer's bytes to items, whatever names its fields carry.
+"""A JSON answer's bytes to items, whatever names its fields carry, and where its next page is.
 
-Here: where the list is and which field is which. Not here: fetching it, or its pages (resources), the
-meaning of a day (dates), the client's choice among items (profiles).
+Here: where the list is, which field is which, how an answer names the page after it. Not here: fetching it
+(resources), answers with a shape of their own (published_apis), the meaning of a day (dates).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import orjson
 
-from domain.dates import date_of
+from domain.entries import MOST_ENTRIES, item_of
 from domain.errors import ParseError
 from domain.items import ParsedItem
+from domain.published_apis import published_entries
 from domain.text import absolute_link, decoded, looks_like, plain_text
 
-_TITLE = ("title", "name", "headline")
-_LINK = ("url", "link", "html_url", "external_url", "web_url")
-_CONTENT = ("content", "summary", "description", "body", "abstract", "content_text", "content_html", "excerpt", "text")
+# Names as they read without case and separators: "publishedAt", "published_at" and "Published-At" are one.
+_TITLE = ("title", "webtitle", "name", "headline")
+_LINK = ("url", "link", "htmlurl", "externalurl", "weburl", "permalink", "href")
+_CONTENT = (
+    *("content", "summary", "description", "body", "abstract", "contenttext", "contenthtml", "excerpt", "text"),
+    *("bodyhtml", "teaser", "snippet"),
+)
 _GUID = ("id", "guid", "uuid")
 _DATE = (
-    *("published_at", "published", "publishedAt", "date_published", "datePublished", "date", "pubDate"),
-    *("publication_date", "created_at", "createdAt", "created", "updated_at", "updated", "date_modified"),
+    *("publishedat", "published", "datepublished", "date", "pubdate", "publicationdate", "webpublicationdate"),
+    *("publisheddate", "publishedon", "releasedate", "createdat", "created", "updatedat", "updated", "datemodified"),
 )
 _AUTHOR = ("author", "authors", "creator", "byline")
 _TAGS = ("tags", "categories", "keywords")
+_NEXT = ("next", "next_url", "nextUrl", "nextLink", "@odata.nextLink", "next_page_url")
+_AROUND_NEXT = ("links", "_links", "paging", "pagination", "meta")
+_SEPARATORS = str.maketrans("", "", "_- ")
 # An instant counted in seconds; above it, in milliseconds.
 _MILLISECONDS = 100_000_000_000
+_DEEPEST_WORD = 3
+_LONGEST_TOKEN = 2_000
 
 
 def parse_api(body: bytes, base_url: str, items_path: str = "items", patterns: Sequence[str] = ()) -> list[ParsedItem]:
-    """The objects of the list at `items_path` ("response.results"), or of a bare list, as items.
+    """The objects of the list at `items_path` ("response.results"), or of a bare list, as items; at most 5,000.
 
-    An object without a title or an http(s) link is left out; content falls back to the title. ParseError:
-    not JSON, or no list at the path.
+    Studies of ClinicalTrials.gov and PubMed's summaries are recognised at any path. An object without a title or
+    an http(s) link is left out; content falls back to the title. ParseError: not JSON, or no list at the path.
     """
+    document = json_document(body, base_url)
+    published = published_entries(document)
+    entries = _list_at(document, items_path, base_url) if published is None else published
+    return items_of(entries, base_url, patterns)
+
+
+def items_of(entries: Iterable[Any], base_url: str, patterns: Sequence[str] = ()) -> list[ParsedItem]:
+    """The items that loaded JSON objects make; what is no object is passed over."""
+    objects = (entry for entry in islice(entries, MOST_ENTRIES) if isinstance(entry, dict))
+    return [item for item in (_item(entry, base_url, patterns) for entry in objects) if item]
+
+
+def next_page(content: bytes, url: str) -> str | None:
+    """The address of the page after the one that `url` answered with `content`, or None after the last.
+
+    Read: `next`, `links.next` and their like, a list of links with a `rel`, `nextPageToken` (becomes the query's
+    pageToken). Only a page of the same host counts, over no weaker a scheme. ParseError: not JSON.
+    """
+    document = json_document(content, url)
+    if not isinstance(document, dict):
+        return None
+    token = document.get("nextPageToken")
+    if isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN:
+        return _with_token(url, token)
+    around = (document, *(document.get(name) for name in _AROUND_NEXT))
+    return next(filter(None, (_followed(link, url) for part in around for link in _links_of(part))), None)
+
+
+def json_document(body: bytes, base_url: str) -> Any:
+    """The loaded JSON of a body. ParseError: not JSON, above 16 MiB, nested beyond what the reader takes."""
     text = decoded(body, where=base_url)
     try:
-        document = orjson.loads(text)
+        return orjson.loads(text)
     except ValueError as error:
         raise ParseError(
             f"not JSON: it looks like {looks_like(text)} ({error}).",
             where=base_url,
             remedy="Check api_url and ingestion_mode in the source catalog.",
         ) from error
-    entries = _list_at(document, items_path, base_url)
-    items = (_item(entry, base_url, patterns) for entry in entries if isinstance(entry, dict))
-    return [item for item in items if item]
 
 
 def _list_at(document: Any, items_path: str, base_url: str) -> list[Any]:
@@ -56,7 +95,7 @@ def _list_at(document: Any, items_path: str, base_url: str) -> list[Any]:
             found = found.get(step) if isinstance(found, dict) else None
     if isinstance(found, list):
         return found
-    seen = f"an object of {', '.join(list(document)[:10])}" if isinstance(document, dict) else "one value"
+    seen = f"an object of {', '.join(map(_shown, list(document)[:10]))}" if isinstance(document, dict) else "one value"
     raise ParseError(
         f"no list at {items_path!r}: the answer is {seen}.",
         where=base_url,
@@ -64,38 +103,41 @@ def _list_at(document: Any, items_path: str, base_url: str) -> list[Any]:
     )
 
 
+def _shown(key: str) -> str:
+    return key[:50] if key.isprintable() else ascii(key[:50])
+
+
 def _item(entry: dict[str, Any], base_url: str, patterns: Sequence[str]) -> ParsedItem | None:
-    title = plain_text(_first(entry, _TITLE))
-    url = next(filter(None, (absolute_link(base_url, link) for link in _all(entry, _LINK))), "")
-    if not title or not url:
-        return None
-    content = next(filter(None, map(plain_text, _all(entry, _CONTENT))), title)
-    day, origin = date_of(structured=_all(entry, _DATE), title=title, text=content, url=url, patterns=patterns)
-    authors = next(filter(None, (_words(entry.get(name)) for name in _AUTHOR)), ())
-    return ParsedItem(
-        title=title,
-        content=content,
-        url=url,
-        guid=_first(entry, _GUID),
-        published_at=day,
-        date_source=origin,
-        author=", ".join(authors),
-        tags=next(filter(None, (_words(entry.get(name)) for name in _TAGS)), ()),
+    fields: dict[str, Any] = {}
+    for name, value in entry.items():
+        if value is not None:
+            fields.setdefault(name.lower().translate(_SEPARATORS), value)
+    return item_of(
+        base_url=base_url,
+        links=_all(fields, _LINK),
+        title=plain_text(_first(fields, _TITLE)),
+        content=next(filter(None, map(plain_text, _all(fields, _CONTENT))), ""),
+        dates=_all(fields, _DATE),
+        guid=_first(fields, _GUID),
+        author=", ".join(next(filter(None, (_words(fields.get(name)) for name in _AUTHOR)), ())),
+        tags=next(filter(None, (_words(fields.get(name)) for name in _TAGS)), ()),
+        patterns=patterns,
     )
 
 
-def _all(entry: dict[str, Any], names: Sequence[str]) -> list[str]:
-    return [_word(entry[name], dated=names is _DATE) for name in names if entry.get(name) is not None]
+def _all(fields: dict[str, Any], names: Sequence[str]) -> list[str]:
+    return [_word(fields[name], dated=names is _DATE) for name in names if name in fields]
 
 
-def _first(entry: dict[str, Any], names: Sequence[str]) -> str:
-    return next(filter(None, _all(entry, names)), "")
+def _first(fields: dict[str, Any], names: Sequence[str]) -> str:
+    return next(filter(None, _all(fields, names)), "")
 
 
-def _word(value: Any, *, dated: bool = False) -> str:
+def _word(value: Any, *, dated: bool = False, depth: int = 0) -> str:
     """A scalar as text; of an object its `rendered` (WordPress), `name`, `label` or `value`."""
     if isinstance(value, dict):
-        return next((_word(value[key]) for key in ("rendered", "name", "label", "value") if value.get(key)), "")
+        inner = next((value[key] for key in ("rendered", "name", "label", "value") if value.get(key)), None)
+        return _word(inner, dated=dated, depth=depth + 1) if depth < _DEEPEST_WORD else ""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -114,3 +156,25 @@ def _instant(number: float) -> str:
 def _words(value: Any) -> tuple[str, ...]:
     values = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
     return tuple(filter(None, map(_word, values)))
+
+
+def _links_of(part: Any) -> list[Any]:
+    """What a part of an answer says of the next page: under the usual names, or in a list by `rel`."""
+    if isinstance(part, list):
+        return [link for link in part if isinstance(link, dict) and link.get("rel") in ("next", "relation:next")]
+    return [part[name] for name in _NEXT if part.get(name)] if isinstance(part, dict) else []
+
+
+def _followed(link: Any, url: str) -> str:
+    if isinstance(link, dict):
+        link = link.get("href") or link.get("url")
+    followed = absolute_link(url, link) if isinstance(link, str) else ""
+    here, there = urlsplit(url), urlsplit(followed)
+    weaker = here.scheme == "https" and there.scheme != "https"
+    return followed if followed != url and there.netloc == here.netloc and not weaker else ""
+
+
+def _with_token(url: str, token: str) -> str:
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "pageToken"]
+    return urlunsplit(parts._replace(query=urlencode([*query, ("pageToken", token)]), fragment=""))

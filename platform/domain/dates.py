@@ -61,8 +61,21 @@ _RFC822 = re.compile(
     r"(?:[a-z]{3},?\s+)?\d{1,2}\s+[a-z]{3}\s+\d{4}\s+\d{1,2}:\d{2}(?::\d{2})?\s+(?:[+-]\d{4}|gmt|utc?|[ecmp][sd]t)",
     re.IGNORECASE,
 )
+_WEEK = re.compile(r"\d{4}-?W\d{2}(?!-?\d)")
 # Zones that feeds name and the standard library does not know; hours east of UTC.
 _ZONES = {"BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "IST": 5.5, "KST": 9, "JST": 9, "AEST": 10}
+
+# What stands before a day of something else than the publication: the end of a period, an event, a deadline.
+_OF_SOMETHING_ELSE = re.compile(
+    r"(?:\b(?:ended|ending|as of|as at|through|until|from|to|between|since|by|before|after|starting|beginning"
+    r"|effective|held on|takes? place(?: on)?|taking place(?: on)?|scheduled (?:for|on)|deadline(?: is|:)?"
+    r"|close?s?(?: le| au)?|arrêtée?s?(?: le| au)?|terminée?(?: le| au)?|jusqu['’]au|au|à (?:partir|compter) du"
+    r"|depuis le|avant le|après le|aur(?:a|ont) lieu le|se (?:tiendra|tiendront|déroulera) le|prévue?s? le)"
+    r"|\d\s*(?:[-–]|to|and|et|au))\s*(?:the\s+)?(?:[a-zé]{3,6}day,?\s+|[a-z]{3,6}di\s+)?$",
+    re.IGNORECASE,
+)
+_CONTEXT = 60
+_BETWEEN_ENDS = re.compile(r"\s*(?:–|—|-|to|through|until|and|au|et)\s*", re.IGNORECASE)
 
 _URL_FOLDERS = re.compile(r"/(\d{4})/(\d{1,2})/(\d{1,2})(?=/|$)")
 _NAME_YEAR_FIRST = re.compile(r"(?<!\d)((?:19|20)\d{2})([-_.]?)(\d{2})\2(\d{2})(?!\d)")
@@ -109,13 +122,24 @@ def day_of(field: str) -> date | None:
 
 
 def day_in_text(text: str) -> date | None:
-    """The first day written in `text` with its year: ISO, 2025.12.09, English or French months, or None.
+    """The first day written in `text` with its year that may be its own, or None: ISO, 2025.12.09, English or French
+    months.
 
+    The ends of a period and the day of an event are passed over, by the words before them ("ended", "se tiendra le").
     09/12/2025 is not read: in prose nothing says which of the two numbers is the day.
     """
     # Most texts name no year, and looking for one is a tenth of the work.
     found = sorted(_days_written(text)) if _YEAR.search(text) else []
-    return found[0][1] if found else None
+    ends = {
+        index + later
+        for index in range(len(found) - 1)
+        for later in (0, 1)
+        if _BETWEEN_ENDS.fullmatch(text, found[index][1], found[index + 1][0])
+    }
+    for index, (start, _, day) in enumerate(found):
+        if index not in ends and not _OF_SOMETHING_ELSE.search(text[max(0, start - _CONTEXT) : start]):
+            return day
+    return None
 
 
 def day_in_url(url: str) -> date | None:
@@ -143,7 +167,7 @@ def _day_by_patterns(patterns: Sequence[str], text: str, latest_start: int = _SE
     for pattern in patterns:
         try:
             found = re.search(pattern, text, re.IGNORECASE)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ConfigError(
                 f"the date pattern {pattern!r} does not compile: {error}.",
                 remedy="Mend date_extraction_patterns in the source catalog.",
@@ -155,23 +179,26 @@ def _day_by_patterns(patterns: Sequence[str], text: str, latest_start: int = _SE
     return None
 
 
-def _days_written(text: str) -> Iterator[tuple[int, date]]:
+def _days_written(text: str) -> Iterator[tuple[int, int, date]]:
+    """Where each starts and ends, and the day."""
     for found in _ISO.finditer(text):
         moment = _moment(found[1] + (found[2] or ""))
         if moment and (day := _utc_day(moment)):
-            yield found.start(), day
+            yield found.start(), found.end(), day
     for found in _YEAR_FIRST.finditer(text):
         if day := _day(found[1], found[3], found[4]):
-            yield found.start(), day
+            yield found.start(), found.end(), day
     for found in _DAY_MONTH.finditer(text):
         if day := _day(found[3], _MONTHS[found[2].lower()], found[1]):
-            yield found.start(), day
+            yield found.start(), found.end(), day
     for found in _MONTH_DAY.finditer(text):
         if day := _day(found[3], _MONTHS[found[1].lower()], found[2]):
-            yield found.start(), day
+            yield found.start(), found.end(), day
 
 
 def _moment(field: str) -> datetime | None:
+    if _WEEK.match(field):
+        return None  # the standard library would make it a Monday
     try:
         return datetime.fromisoformat(field)
     except ValueError:

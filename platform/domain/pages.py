@@ -1,23 +1,25 @@
 """A news page's bytes to items, by a generic pattern or by the source's own CSS selectors.
 
 Here: which blocks of a page are items and what in a block is title, link, text and date. Not here: fetching
-(resources), charsets and plain text (text), reading a day (dates).
+(resources), charsets and plain text (text), bounds and the day of an entry (entries).
 """
 
-import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
-from domain.dates import date_of
+from domain.entries import item_of
 from domain.errors import ConfigError, ParseError
 from domain.items import ParsedItem
-from domain.text import absolute_link, decoded, html_tree, looks_like, plain_text
+from domain.linked_data import marked_days, published_by_address
+from domain.text import absolute_link, decoded, html_charset, html_tree, looks_like, plain_text
 
 _MOST_ITEMS = 20
 _MOST_ITEMS_SELECTED = 200
 # Wrappers count as blocks and give no item of their own: more blocks are looked at than items kept.
 _MOST_BLOCKS = 400
+_MOST_DATES = 20
 _GENERIC_BLOCKS = (
     "article",
     ", ".join(f'div[class*="{word}" i]' for word in ("news", "post", "item", "press")),
@@ -25,8 +27,6 @@ _GENERIC_BLOCKS = (
 _DESCRIPTION = 'p[class*="desc" i], div[class*="desc" i]'
 _HEADINGS = "h1, h2, h3, h4"
 _TEXT_LENGTH = 500
-_HEADER_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_META_CHARSET = re.compile(rb"<meta[^>]{0,500}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 
 
 def parse_page(
@@ -43,9 +43,7 @@ def parse_page(
     else up to 20 <div> whose class tells of news, post, item or press. ParseError: no list of items.
     ConfigError: a selector that is no CSS.
     """
-    header = _HEADER_CHARSET.search(content_type)
-    meta = _META_CHARSET.search(body[:4_096])
-    text = decoded(body, header[1] if header else meta[1].decode("ascii") if meta else "", base_url)
+    text = decoded(body, html_charset(body, content_type), base_url)
     tree = html_tree(text, base_url)
     base = tree.css_first("base[href]")
     page = _Page(
@@ -53,6 +51,7 @@ def parse_page(
         patterns,
         selectors or {},
     )
+    page.published = published_by_address(text, page.base_url)
     items = page.items(tree)
     if not items:
         raise ParseError(
@@ -70,6 +69,7 @@ class _Page:
         self.base_url = base_url
         self.patterns = patterns
         self.selectors = selectors
+        self.published: dict[str, str] = {}
 
     def items(self, tree: LexborHTMLParser) -> list[ParsedItem]:
         own = self.selectors.get("item")
@@ -90,18 +90,17 @@ class _Page:
         title = self._field(block, "title") or plain_text(link.html or "")
         if not title and (heading := block.css_first(_HEADINGS)):
             title = plain_text(heading.html or "")
-        if not title:
-            return None
         whole = _glued(block)
         described = block.css_first(_DESCRIPTION)
         content = self._field(block, "content") or plain_text((described and described.html) or "")
-        day, origin = date_of(structured=self._dates(block), title=title, text=whole, url=url, patterns=self.patterns)
-        return ParsedItem(
+        return item_of(
+            base_url=self.base_url,
+            links=[url],
             title=title,
-            content=content or whole[:_TEXT_LENGTH] or title,
-            url=url,
-            published_at=day,
-            date_source=origin,
+            content=content or whole[:_TEXT_LENGTH],
+            dates=self._dates(block, url),
+            dated_by=whole,
+            patterns=self.patterns,
         )
 
     def _link(self, block: LexborNode) -> tuple[LexborNode | None, str]:
@@ -120,9 +119,11 @@ class _Page:
         nodes = _select(block, selector) if selector else []
         return plain_text(nodes[0].html or "") if nodes else ""
 
-    def _dates(self, block: LexborNode) -> list[str]:
-        nodes = _select(block, self.selectors.get("date") or "time")
-        return [value for node in nodes for value in (node.attributes.get("datetime"), node.text()) if value]
+    def _dates(self, block: LexborNode, url: str) -> list[str]:
+        own = self.selectors.get("date", "")
+        if own:
+            _select(block, own)  # refuses what is no CSS
+        return [*islice(marked_days(block, own), _MOST_DATES), self.published.get(url, "")]
 
 
 def _each_address_once(found: Sequence[tuple[LexborNode, ParsedItem]]) -> list[ParsedItem]:

@@ -5,9 +5,10 @@ Here: from a body to a snapshot, and the memory of first days that makes days di
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from domain.apis import parse_api
 from domain.catalog import Source
@@ -102,6 +103,55 @@ def take(source: Source, day: date, body: Body, seen: FirstSeen, earlier: Snapsh
         now = {item.item_id for item in items}
         items += [item for item in earlier.new_items if item.item_id not in now]
     return Snapshot(source.source_key, day, body.url, body.content_type, body.fetched_at, tuple(items))
+
+
+def article_pages(source: Source, snapshot: Snapshot, days: int) -> list[str]:
+    """The URLs of the pages that hold the full text of the snapshot's new items, in the source's order.
+
+    None where the source does not ask for full text; none of items published more than `days` before the day, whose
+    text nobody waits for; none of PDFs, which are not read.
+    """
+    if source.content_enrichment != "full_article" or source.ingestion_mode not in ("rss", "html"):
+        return []
+    since = snapshot.day - timedelta(days=days)
+    recent = (item for item in snapshot.new_items if item.published_at is None or item.published_at >= since)
+    return list(dict.fromkeys(item.url for item in recent if item.url and not _is_pdf(item.url)))
+
+
+def with_full_text(source: Source, snapshot: Snapshot, texts: Mapping[str, str]) -> Snapshot:
+    """The snapshot with the text of the article (by the item's URL) in each new item whose own is shorter.
+
+    A text is cut at a word's end where it is longer than the source's `max_content_length`.
+    """
+    most = source.max_content_length
+    items = []
+    for item in snapshot.items:
+        text = _cut(texts.get(item.url, ""), most) if item.first_seen == snapshot.day else ""
+        if len(text) > len(item.content):
+            item = replace(
+                item,
+                content=text,
+                content_hash=content_hash(text),
+                word_count=word_count(text),
+                language=language_of(f"{item.title}. {text}", source.default_language),
+            )
+        items.append(item)
+    return replace(snapshot, items=tuple(items))
+
+
+def _cut(text: str, most: int | None) -> str:
+    if most is None or len(text) <= most:
+        return text
+    start = text[: most + 1]  # one more: it may be the space that ends the last word
+    words = [start.rstrip()] if start[-1].isspace() else start.rsplit(None, 1)
+    return words[0] if len(words[0]) <= most else text[:most]
+
+
+def _is_pdf(url: str) -> bool:
+    try:
+        return urlsplit(url).path.lower().endswith(".pdf")
+    except ValueError:  # no address at all: the fetcher says so
+        return False
 
 
 def failure(source: Source, day: date, at: datetime, error: Exception, body: Body | None = None) -> Snapshot:

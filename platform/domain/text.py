@@ -11,36 +11,63 @@ from urllib.parse import urljoin, urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from domain.errors import ParseError
+from domain.markup import refuse_unaffordable
 
 MAX_BYTES = 16 * 1024 * 1024
-_MAX_DEPTH = 1_000
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+# Longest first: the mark of UTF-16-LE begins that of UTF-32-LE.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _BARE_UTF16 = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
 _UNICODE = ("", "utf-8", "utf8", "utf-16", "utf16", "ascii", "us-ascii")
 _LATIN = ("iso-8859-1", "iso8859-1", "latin-1", "latin1", "l1", "windows-1252", "cp1252")
+# Codecs of Python that are no charset of the web: they warn, hide markup, or take a time that grows with the square.
+_NO_CHARSETS = {"unicode-escape", "raw-unicode-escape", "utf-7", "punycode", "idna", "undefined", "charmap"}
+# What is not text at all, by its first bytes.
+_BINARY = (
+    (b"%PDF-", "a PDF"),
+    (b"\x1f\x8b", "compressed (gzip)"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# What no reader sees and what misleads one: C0 and C1, marks that turn the direction of letters, halves of pairs.
+_UNREADABLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_HEADER_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,500}?charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _STRAY = re.compile("[\udc80-\udcff]")
+_LINE_ENDS = re.compile(r"[\t\r\n]")
+_LONGEST_LINK = 4_096
+# In the authority of an address each of these makes two readers see two hosts.
+_NO_HOST = re.compile(r"[\s\\<>\"^`{|}]")
 _SPACES = re.compile(r"\s+")
 # No pattern here runs past the next "<": on a body of "<a <a <a" it would read the rest for each of them.
-_TAG_NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)", re.IGNORECASE)
 _TAG = re.compile(r"<[a-z/!][^<>]*>?", re.IGNORECASE)
 _BLOCK_EDGE = re.compile(
     r"(?=</?(?:address|article|aside|blockquote|br|dd|div|dl|dt|figcaption|figure|footer|h[1-6]|header|hr|li"
     r"|main|nav|ol|option|p|pre|section|table|td|th|tr|ul)\b)",
     re.IGNORECASE,
 )
-# Elements that HTML closes by itself: they cannot nest by being left open.
-_SHALLOW = {
-    *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track"),
-    *("wbr", "p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "tfoot"),
-}
 _UNSEEN = ["script", "style", "template", "noscript"]
 _FEWEST_LETTERS = 20
 _LANGUAGE_SAMPLE = 1_000
 
 
+def html_charset(body: bytes, content_type: str) -> str:
+    """The charset that the content type or a page's own <meta> names; "" where neither does."""
+    if header := _HEADER_CHARSET.search(content_type):
+        return header[1]
+    meta = _META_CHARSET.search(body[:4_096])
+    return meta[1].decode("ascii") if meta else ""
+
+
 def decoded(body: bytes, declared: str = "", where: str = "") -> str:
-    """The characters of `body`, control characters dropped; ParseError above 16 MiB.
+    """The characters of `body`, control characters dropped; ParseError above 16 MiB, for a PDF or an archive.
 
     A byte order mark decides, then `declared` (a charset name), then UTF-8; a byte that is no UTF-8 is read
     as Windows-1252. Valid UTF-8 declared as Latin-1 is UTF-8: servers put Latin-1 on everything.
@@ -51,6 +78,13 @@ def decoded(body: bytes, declared: str = "", where: str = "") -> str:
             where=where,
             remedy="Point the source at a shorter feed or page.",
         )
+    for start, kind in _BINARY:
+        if body[:1_024].lstrip().startswith(start):
+            raise ParseError(
+                f"the body is {kind}: documents are named, not read.",
+                where=where,
+                remedy="What a source reads is the feed or the page that lists it.",
+            )
     return _CONTROL.sub("", _characters(body, declared.strip(" \t\"'").lower()))
 
 
@@ -68,7 +102,8 @@ def _characters(body: bytes, declared: str) -> str:
             return body.decode("cp1252", "replace")
     if declared not in _UNICODE:
         try:
-            return body.decode(declared, "replace")
+            if codecs.lookup(declared).name.replace("_", "-") not in _NO_CHARSETS:
+                return body.decode(declared, "replace")
         except (LookupError, ValueError):
             pass  # an unknown charset: its name says nothing
     text = body.decode("utf-8", "surrogateescape")
@@ -86,14 +121,16 @@ def looks_like(text: str) -> str:
         return "an HTML page"
     if start[0] in "{[":
         return "JSON"
-    if root := re.search(r"<([a-z][\w:.-]*)", start):
+    if root := re.search(r"<([a-z][\w:.-]{0,50})", start):
         return f"a document whose root is <{root[1]}>"
     return "plain text"
 
 
 def absolute_link(base_url: str, href: str) -> str:
-    """`href` seen from `base_url`, or "" where that is no http(s) address (mailto:, javascript:, file:)."""
-    href = href.strip()
+    """`href` seen from `base_url`, or "" where that is no http(s) address (mailto:, javascript:, file:) or
+    longer than 4,096 characters."""
+    # Browsers drop tabs and line ends anywhere in an address; a control character hides what it is.
+    href = _UNREADABLE.sub("", _LINE_ENDS.sub("", href[: 2 * _LONGEST_LINK])).strip()
     if not href or href.startswith("#"):
         return ""
     try:
@@ -101,24 +138,14 @@ def absolute_link(base_url: str, href: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return url if parts.scheme in ("http", "https") and parts.hostname else ""
+    if len(url) > _LONGEST_LINK or parts.scheme not in ("http", "https"):
+        return ""
+    return url if parts.hostname and not _NO_HOST.search(parts.netloc) else ""
 
 
 def html_tree(html: str, where: str = "") -> LexborHTMLParser:
-    """The parsed HTML without scripts and styles; ParseError where it nests deeper than any real page.
-
-    The parser takes a time that grows with the square of the depth: 100,000 open <div> are half a minute.
-    """
-    depth = 0
-    for closing, name in _TAG_NAME.findall(html):
-        if name.lower() not in _SHALLOW:
-            depth = max(0, depth - 1) if closing else depth + 1
-            if depth > _MAX_DEPTH:
-                raise ParseError(
-                    f"the HTML nests more than {_MAX_DEPTH} elements.",
-                    where=where,
-                    remedy="Look at what the address answers: it is broken, or hostile.",
-                )
+    """The parsed HTML without scripts and styles; ParseError where it would cost the parser too much."""
+    refuse_unaffordable(html, where)
     tree = LexborHTMLParser(html)
     tree.strip_tags(_UNSEEN)
     return tree
@@ -133,7 +160,12 @@ def plain_text(html: str) -> str:
             html = _TAG.sub(" ", html)
         else:
             html = (tree.body or tree.root).text() if tree.root else ""
-    return _SPACES.sub(" ", html).strip()
+    return clean_text(html)
+
+
+def clean_text(text: str) -> str:
+    """`text` without characters that nobody sees (controls, marks of direction), whitespace made one space."""
+    return _SPACES.sub(" ", _UNREADABLE.sub("", text)).strip()
 
 
 def language_of(text: str, default: str = "") -> str:

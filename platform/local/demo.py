@@ -85,7 +85,7 @@ def _set_up() -> tuple[Settings, date]:
         epoch = today()
         document = yaml.safe_load((TARGETS / "dev.yaml").read_text(encoding="utf-8"))
         document |= {"first_day": epoch - timedelta(days=_DAYS - 1), "history_days": 366}
-        document["fetch"] = {"host_interval": 0.02, "per_host": 4, "attempts": 2}
+        document["fetch"] |= {"host_interval": 0.02, "per_host": 4, "attempts": 2}
         document["schedule"]["sensor_seconds"] = 2
         url = f"http://127.0.0.1:{_free_port(_SCHEMATICS_PORT)}"
         document["schematics"] |= {"url": url, "iam_url": f"{url}/identity/token", **_FAST}

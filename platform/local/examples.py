@@ -14,7 +14,14 @@ from resources.object_store import ObjectStore
 from resources.source_days import fetch_day
 from settings import Fetch
 
-_ONCE = Fetch(user_agent="Vigie/0.1 (archiving the demo site)", host_interval=0, per_host=8, attempts=1)
+_ONCE = Fetch(
+    user_agent="Vigie/0.1 (archiving the demo site)",
+    host_interval=0,
+    per_host=8,
+    attempts=1,
+    allow_private_addresses=True,
+    robots="ignore",
+)
 
 
 def write_examples(store: ObjectStore, base_url: str, clients_under: str) -> None:

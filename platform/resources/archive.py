@@ -4,25 +4,31 @@ Here: keys, (de)serialisation, the order of writes that makes a crash harmless. 
 
     snapshots/{day}/{source}.json.gz        one source on one day, its items
     snapshots/{day}/{source}.body.gz        the bytes it sent
+    snapshots/{day}/{source}.articles.gz    the pages of its new items, where their full text is read
+    fetch_state/{source}.json               what the next fetch needs of the last: validators, failures; may be lost
     first_seen/{source}.json.gz             item -> first day; can always be learned again from the snapshots
     client_configs/{client}.json            the last valid configuration of a client
     ingested/{client}/{YYYY}/{MM}/{DD}/items.json      V2's place, V2's fields
+    rejections/{YYYY}/{MM}/{DD}/{client}.json          the day's other items, each with its reason, where there are any
     batches/{number}-{day}.json             the cells that one dbt run replaces
 """
 
 import gzip
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from domain.client_days import ClientDay, items_key
+from domain.client_days import ClientDay, items_key, rejections_key, rejections_of
 from domain.clients import ClientConfig
 from domain.errors import ConfigError, MissingError
 from domain.items import Item
 from domain.snapshots import Body, FirstSeen, Snapshot
+from domain.source_health import FetchState
 from resources.object_store import PARALLEL, ObjectStore
 
 _JSON = "application/json"
@@ -55,12 +61,21 @@ class Archive:
             found = threads.map(lambda source: self._snapshot(day, source), sources)
         return {snapshot.source_key: snapshot for snapshot in found if snapshot}
 
-    def keep_snapshot(self, snapshot: Snapshot, body: Body | None = None, seen: FirstSeen | None = None) -> None:
-        """Keeps a snapshot with its body, then what it taught.
+    def keep_snapshot(
+        self,
+        snapshot: Snapshot,
+        body: Body | None = None,
+        seen: FirstSeen | None = None,
+        articles: Mapping[str, Body] | None = None,
+    ) -> None:
+        """Keeps a snapshot with its body and its article pages (by the item's URL), then what it taught.
 
         In this order: after a crash in between, `first_seen` learns from the kept snapshot.
         """
         stem = f"snapshots/{snapshot.day}/{snapshot.source_key}"
+        if articles:
+            pages = {url: _page_record(page) for url, page in articles.items()}
+            self._store.put(f"{stem}.articles.gz", _packed(orjson.dumps(pages)), "application/gzip")
         if body:
             self._store.put(f"{stem}.body.gz", _packed(body.content), "application/gzip")
         self._store.put(f"{stem}.json.gz", _packed(orjson.dumps(snapshot.record())), "application/gzip")
@@ -71,11 +86,55 @@ class Archive:
 
     def body(self, snapshot: Snapshot) -> Body | None:
         """The bytes behind a snapshot, or None where none were kept (it failed before there were any)."""
+        content = self._body(snapshot.day, snapshot.source_key)
+        return None if content is None else Body(content, snapshot.url, snapshot.content_type, snapshot.fetched_at)
+
+    def articles(self, day: date, source: str) -> dict[str, Body]:
+        """The article pages kept with a snapshot, by the item's URL; none where none were read."""
         try:
-            stored = self._store.get(f"snapshots/{snapshot.day}/{snapshot.source_key}.body.gz")
+            pages = orjson.loads(gzip.decompress(self._store.get(f"snapshots/{day}/{source}.articles.gz").body))
+        except MissingError:
+            return {}
+        return {url: _page(page) for url, page in pages.items()}
+
+    def _body(self, day: date, source: str) -> bytes | None:
+        try:
+            return gzip.decompress(self._store.get(f"snapshots/{day}/{source}.body.gz").body)
         except MissingError:
             return None
-        return Body(gzip.decompress(stored.body), snapshot.url, snapshot.content_type, snapshot.fetched_at)
+
+    # --- what the next fetch needs of the last
+
+    def fetch_states(self, urls: Mapping[str, str]) -> dict[str, FetchState]:
+        """The state of each source (key -> the catalog's URL); an empty one where there is none, it cannot be read, or
+        it speaks of another address: the source is then fetched as if for the first time."""
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            return dict(zip(urls, threads.map(self._fetch_state, urls.keys(), urls.values()), strict=True))
+
+    def keep_fetch_states(self, states: Mapping[str, FetchState]) -> None:
+        """Keeps the states, by source. To be called after the snapshots that they speak of are kept."""
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            list(threads.map(self._keep_fetch_state, states.keys(), states.values()))
+
+    def last_bodies(self, states: Mapping[str, FetchState]) -> dict[str, bytes]:
+        """The bodies that the states speak of, by source; without those that are not what is kept (anymore)."""
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            found = zip(states, threads.map(self._last_body, states.keys(), states.values()), strict=True)
+            return {source: content for source, content in found if content is not None}
+
+    def _last_body(self, source: str, state: FetchState) -> bytes | None:
+        content = self._body(state.day, source) if state.day else None
+        return content if content is not None and hashlib.sha256(content).hexdigest() == state.digest else None
+
+    def _fetch_state(self, source: str, url: str) -> FetchState:
+        try:
+            state = FetchState.from_record(orjson.loads(self._store.get(_state_key(source)).body))
+        except (MissingError, ValueError, TypeError, KeyError):
+            return FetchState(url)
+        return state if state.url == url else FetchState(url)
+
+    def _keep_fetch_state(self, source: str, state: FetchState) -> None:
+        self._store.put(_state_key(source), orjson.dumps(state.record(), option=_READABLE), _JSON)
 
     def first_seen(self, source: str, day: date) -> FirstSeen:
         """What the source has shown before `day`, learning first what a crash kept from being noted."""
@@ -127,8 +186,7 @@ class Archive:
 
     def keep_items(self, cell: ClientDay) -> None:
         """Writes the cell where V2's consumers read it: a bare JSON list, indented by 2, accents kept."""
-        records = [item.record() for item in cell.items]
-        self._store.put(cell.key, orjson.dumps(records, option=_READABLE), _JSON)
+        self._store.put(cell.key, _item_list(cell.items), _JSON)
 
     def items(self, client: str, day: date) -> list[Item]:
         """What the cell holds now; nothing where it was never written. V2's own files are read too."""
@@ -137,6 +195,29 @@ class Archive:
         except MissingError:
             return []
         return [Item.from_record(record, day) for record in records]
+
+    def keep_rejections(self, cell: ClientDay, *, replace: bool = True) -> None:
+        """Keeps why each other item of the day is not in the cell.
+
+        Where there is none, an empty list is written only to `replace` an earlier one (see `with_rejections`).
+        """
+        rejections = cell.rejections()
+        if rejections or replace:
+            key = rejections_key(cell.client_id, cell.day)
+            self._store.put(key, orjson.dumps(rejections, option=_READABLE), _JSON)
+
+    def with_rejections(self, day: date) -> set[str]:
+        """The clients of whom rejections of that day are kept: 1 LIST per 1,000 of them."""
+        names = (info.key.rpartition("/")[2] for info in self._store.list(rejections_of(day)))
+        return {name.removesuffix(".json") for name in names}
+
+    def rejections(self, client: str, day: date) -> list[dict[str, Any]]:
+        """What `keep_rejections` kept (ClientDay.rejections says its fields); nothing where it never did."""
+        try:
+            records: list[dict[str, Any]] = orjson.loads(self._store.get(rejections_key(client, day)).body)
+        except MissingError:
+            return []
+        return records
 
     # --- batches
 
@@ -159,8 +240,38 @@ class Archive:
 _READABLE = orjson.OPT_INDENT_2
 
 
+@lru_cache(maxsize=4096)
+def _item_json(item: Item) -> bytes:
+    """The item as one line or more of the list that holds it: clients share items, and so this work."""
+    return orjson.dumps([item.record()], option=_READABLE)[2:-2]
+
+
+def _item_list(items: Sequence[Item]) -> bytes:
+    """What `orjson.dumps` gives for the list of their records, indented."""
+    return b"[\n" + b",\n".join(map(_item_json, items)) + b"\n]" if items else b"[]"
+
+
 def _seen_key(source: str) -> str:
     return f"first_seen/{source}.json.gz"
+
+
+def _state_key(source: str) -> str:
+    return f"fetch_state/{source}.json"
+
+
+def _page_record(page: Body) -> dict[str, str]:
+    # Latin-1 has a character for every byte: JSON carries bytes so, and they pack far better than as base64.
+    return {
+        "url": page.url,
+        "content_type": page.content_type,
+        "fetched_at": page.fetched_at.isoformat(),
+        "content": page.content.decode("latin-1"),
+    }
+
+
+def _page(record: Mapping[str, str]) -> Body:
+    fetched_at = datetime.fromisoformat(record["fetched_at"])
+    return Body(record["content"].encode("latin-1"), record["url"], record["content_type"], fetched_at)
 
 
 def _batch_key(batch_id: str) -> str:

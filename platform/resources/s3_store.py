@@ -6,11 +6,14 @@ Here: S3's calls and what its errors mean. Not here: the interface it obeys (obj
 from collections.abc import Iterator
 from typing import Any
 
+import stamina
 from botocore.exceptions import BotoCoreError, ClientError
 from dagster_aws.s3 import S3Resource
 
 from domain.errors import MissingError, RefusedError, TransientError, VigieError
 from resources.object_store import ObjectInfo, StoredObject, checked_key
+
+_READS = 4  # of one object, before it is said that S3 does not answer
 
 
 def open_bucket(bucket: str, prefix: str, region: str | None, endpoint_url: str | None) -> "S3Store":
@@ -44,12 +47,15 @@ class S3Store:
             raise self._in_words(error, prefix) from error
 
     def get(self, key: str) -> StoredObject:
-        """See ObjectStore."""
-        try:
-            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + checked_key(key))
-            return StoredObject(found["Body"].read(), found["ETag"].strip('"'))
-        except (ClientError, BotoCoreError) as error:
-            raise self._in_words(error, key) from error
+        """See ObjectStore. An answer that is cut off in the middle is asked for again: boto's own retries do not."""
+        for attempt in stamina.retry_context(on=TransientError, attempts=_READS, timeout=None, wait_initial=0.1):
+            with attempt:
+                try:
+                    found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + checked_key(key))
+                    return StoredObject(found["Body"].read(), found["ETag"].strip('"'))
+                except (ClientError, BotoCoreError) as error:
+                    raise self._in_words(error, key) from error
+        raise AssertionError("a retry context ends with a return or an error")
 
     def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """See ObjectStore: an S3 put is atomic by itself."""
@@ -82,7 +88,8 @@ class S3Store:
             return RefusedError("there is no such bucket.", where=where, remedy="Check the target: vigie target check")
         if code in ("PreconditionFailed", "ConditionalRequestConflict"):
             return _TakenError("something is there already.", where=where)
-        if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling"):
+        cut_off = code.isdigit() and status == 404  # whether it is the object or the bucket is in the part that is gone
+        if status >= 500 or cut_off or code in ("SlowDown", "RequestTimeout", "Throttling"):
             return TransientError(f"S3 answered {status} {code}.", where=where)
         return RefusedError(
             f"S3 answered {status} {code}.", where=where, remedy="Check the bucket's policy and the credentials."

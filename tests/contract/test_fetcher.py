@@ -1,72 +1,23 @@
 """The fetcher against real HTTP servers: isolation, politeness, retries, bounds."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from domain.errors import PermanentError, RefusedError, TransientError, VigieError
 from resources.fetcher import Fetched, Fetcher
 from settings import Fetch
+from tests.contract.web_site import Site, opened
 
-FAST = Fetch(host_interval=0, timeout=2, attempts=2, max_bytes=10_000)
-
-
-class Site:
-    """A server whose answers a test writes: path -> function of the request's handler."""
-
-    def __init__(self) -> None:
-        self.answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
-        self.asked: list[str] = []
-        self.busy = 0
-        self.most_busy = 0
-        lock = threading.Lock()
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                with lock:
-                    site.asked.append(self.path)
-                    site.busy += 1
-                    site.most_busy = max(site.most_busy, site.busy)
-                try:
-                    site.answers[self.path](self)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass
-                finally:
-                    with lock:
-                        site.busy -= 1
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Silent: the test says what matters."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def says(self, path: str, body: bytes = b"ok", status: int = 200, **headers: str) -> str:
-        def answer(handler: BaseHTTPRequestHandler) -> None:
-            handler.send_response(status)
-            for name, value in headers.items():
-                handler.send_header(name.replace("_", "-"), value)
-            handler.send_header("Content-Length", str(len(body)))
-            handler.end_headers()
-            handler.wfile.write(body)
-
-        self.answers[path] = answer
-        return self.url + path
+FAST = Fetch(host_interval=0, timeout=2, attempts=2, max_bytes=10_000, allow_private_addresses=True, robots="ignore")
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    site = Site()
-    thread = threading.Thread(target=site.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield site
-    site.server.shutdown()
-    site.server.server_close()
-    thread.join()
+    with opened() as site:
+        yield site
 
 
 def fetch_one(url: str, policy: Fetch = FAST) -> Fetched | VigieError:

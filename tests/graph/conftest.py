@@ -232,7 +232,7 @@ def platform(
     first = today() - timedelta(days=history_days)
     document = yaml.safe_load((TARGETS / "dev.yaml").read_text())
     document |= {"first_day": first, "history_days": history_days + 1}
-    document["fetch"] = {"host_interval": 0, "per_host": 8, "attempts": 1}
+    document["fetch"] |= {"host_interval": 0, "per_host": 8, "attempts": 1}
     schematics = SchematicsEmulator()
     environment = {"VIGIE_TARGET": "graph", "VIGIE_HOME": str(tmp_path), "VIGIE_IBM_API_KEY": API_KEY}
     for name, value in environment.items():

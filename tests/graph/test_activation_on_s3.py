@@ -101,7 +101,8 @@ def platform(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     document = yaml.safe_load((TARGETS / "dev.yaml").read_text())
-    document |= {"first_day": today(), "history_days": 1, "fetch": {"host_interval": 0, "per_host": 8, "attempts": 1}}
+    document |= {"first_day": today(), "history_days": 1}
+    document["fetch"] |= {"host_interval": 0, "per_host": 8, "attempts": 1}
     document["stores"]["config"] = {
         "kind": "s3",
         "bucket": BUCKET,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from domain.apis import parse_api
+from domain.apis import next_page, parse_api
+from domain.entries import MOST_ENTRIES
 from domain.errors import ParseError
 
 URL = "https://api.test/v1/list"
@@ -103,3 +104,64 @@ def test_an_answer_that_holds_no_list_says_what_it_is(answer: bytes, said: str) 
         parse_api(answer, URL)
     assert error.value.where == URL
     assert error.value.remedy
+
+
+NEXT = "https://api.test/v1/list?page=2"
+
+
+@pytest.mark.parametrize(
+    ("document", "page"),
+    [
+        ({"next": "?page=2"}, NEXT),
+        ({"next": {"href": NEXT}}, NEXT),
+        ({"next_url": "/v1/list?page=2"}, NEXT),
+        ({"links": {"next": NEXT}}, NEXT),
+        ({"links": [{"rel": "prev", "href": "/x"}, {"rel": "next", "href": NEXT}]}, NEXT),
+        ({"_links": {"next": {"href": NEXT}}}, NEXT),
+        ({"paging": {"next": NEXT}}, NEXT),
+        ({"nextPageToken": "a b&c"}, f"{URL}?pageToken=a+b%26c"),
+        ({"next": None, "nextPageToken": ""}, None),
+        ({"next": URL}, None),
+        ({"next": "http://api.test/v1/list?page=2"}, None),
+        ({"next": "https://other.test/"}, None),
+        ({"next": "javascript:x"}, None),
+        ({"next": 2, "links": "x", "paging": [1]}, None),
+        ([], None),
+    ],
+)
+def test_an_answer_names_the_page_after_it_or_none(document: Any, page: str | None) -> None:
+    assert next_page(body(document), URL) == page
+
+
+def test_a_token_takes_the_place_of_the_one_before_it() -> None:
+    url = "https://api.test/studies?query.term=x&pageToken=old&pageSize="
+    assert next_page(b'{"nextPageToken": "new"}', url) == url.replace("&pageToken=old", "") + "&pageToken=new"
+
+
+def test_a_page_that_is_no_json_has_no_next_one() -> None:
+    with pytest.raises(ParseError, match="not JSON"):
+        next_page(b"<html>", URL)
+
+
+@pytest.mark.parametrize("name", ["publishedAt", "published_at", "Published-At", "PUBLISHED AT", "webPublicationDate"])
+def test_a_name_is_read_in_any_spelling(name: str) -> None:
+    (item,) = parse_api(body([{"webTitle": "A", "webUrl": "/a", name: "2025-12-09"}]), URL)
+    assert item.published_at == date(2025, 12, 9)
+
+
+def test_an_answer_without_end_is_bounded() -> None:
+    assert len(parse_api(body([{"title": "A", "url": f"/{number}"} for number in range(6_000)]), URL)) == MOST_ENTRIES
+
+
+def test_escaped_control_characters_are_no_text() -> None:
+    (item,) = parse_api(b'[{"title": "A\\u0000\\u202eB", "url": "/a", "id": "\\u0007g"}]', URL)
+    assert (item.title, item.guid) == ("AB", "g")
+
+
+@pytest.mark.parametrize("depth", [3, 900])
+def test_a_value_within_values_costs_no_more_than_itself(depth: int) -> None:
+    value: Any = "x"
+    for _ in range(depth):
+        value = {"name": value}
+    (item,) = parse_api(body([{"title": "A", "url": "/a", "author": value}]), URL)
+    assert item.author == ("x" if depth == 3 else "")

