@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Literal
 
 from dagster import (
+    AssetCheckEvaluation,
     AssetDep,
     AssetExecutionContext,
     AssetMaterialization,
@@ -21,9 +22,11 @@ from dagster import (
     multi_asset,
 )
 
+from assets.checks import evaluation
 from assets.names import CLIENT_CONFIG, CLIENT_ITEMS, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
-from domain.client_days import ClientDay
+from assets.source_health import quiet_clients
+from domain.client_days import ClientDay, rejections_key
 from domain.errors import VigieError
 from partitions import Partitions, client_day, split, today
 from resources.archive import Archive
@@ -35,6 +38,7 @@ from resources.warehouse_resource import WarehouseResource
 
 _AT_ONCE = 200  # cells in one warehouse transaction: what a killed run may have to do again
 _PLOT_DAYS = 14
+_MOST_REMARKS = 50  # in one line of the log: a thousand clients may share one mistake
 
 Counts = dict[tuple[str, date], int]
 
@@ -66,13 +70,17 @@ def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
         config_store: ObjectStoreResource,
         data_store: ObjectStoreResource,
         warehouse: WarehouseResource,
-    ) -> Iterator[AssetMaterialization]:
+    ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
         outcomes = Outcomes(context, CLIENT_ITEMS)
         wanted = sorted((day, client) for client, day in split(outcomes.pending()))
         if not wanted:
             return
         clients = {client for _day, client in wanted}
-        cells = Cells(Archive(data_store.store()), ConfigBucket(config_store.store()).catalog(), clients, today())
+        config = ConfigBucket(config_store.store())
+        catalog, rules = config.catalog(), config.selection_rules()
+        cells = Cells(Archive(data_store.store()), catalog, clients, today(), rules=rules)
+        if remarks := cells.remarks():
+            context.log.warning("\n".join(str(remark) for remark in remarks[:_MOST_REMARKS]))
         raw = warehouse.warehouse()
         raw.prepare()
         counts = _counts(raw, wanted[0][0] - timedelta(days=_PLOT_DAYS), wanted[-1][0])
@@ -80,6 +88,8 @@ def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
             of_day = [client for _day, client in group]
             for start in range(0, len(of_day), _AT_ONCE):
                 yield from _do(context, outcomes, cells, raw, counts, day, of_day[start : start + _AT_ONCE])
+        if wanted[-1][0] == today():
+            yield evaluation(quiet_clients(counts, today()))
         outcomes.close()
 
     return [client_items]
@@ -127,6 +137,7 @@ def _metadata(cell: ClientDay, counts: Counts, seconds: float) -> dict[str, obje
     reasons = cell.selection.reasons
     return {
         "outcome": cell.outcome,
+        "ingestion_mode": cell.mode,
         "items_fetched": cell.fetched,
         "items_filtered": sum(reasons.values()),
         "filtered_because": MetadataValue.md(
@@ -142,6 +153,7 @@ def _metadata(cell: ClientDay, counts: Counts, seconds: float) -> dict[str, obje
         "seconds": round(seconds, 4),
         "items_per_day": MetadataValue.md(_plot(cell.client_id, cell.day, counts)),
         "path": cell.key,
+        "rejections_path": rejections_key(cell.client_id, cell.day),
     }
 
 

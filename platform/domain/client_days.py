@@ -3,9 +3,10 @@
 Here: what a cell holds and how it turned out. Not here: reading snapshots or writing cells (assets.client_items).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from domain.catalog import Source
 from domain.clients import ClientConfig
@@ -29,16 +30,43 @@ class ClientDay:
     failures: Mapping[str, str]
     unseen: tuple[str, ...]
     """Sources without a snapshot of that day: not followed yet, or the day was never fetched."""
+    mode: str = "balanced"
 
     @property
     def key(self) -> str:
         """Where V2's consumers look for the cell in the data bucket."""
         return items_key(self.client_id, self.day)
 
+    def rejections(self) -> list[dict[str, Any]]:
+        """Why each other item of the day is not in the cell, as JSON types: its reason, or the item that it repeats."""
+        rejected = [(item, reason, None) for item, reason in self.selection.rejected]
+        repeated = [(item, "duplicate", first.item_id) for item, first in self.selection.duplicates]
+        return [
+            {
+                "item_id": item.item_id,
+                "source_key": item.source_key,
+                "title": item.title,
+                "url": item.url,
+                "reason": reason,
+                "repeats": repeats,
+            }
+            for item, reason, repeats in [*rejected, *repeated]
+        ]
+
 
 def items_key(client_id: str, day: date) -> str:
     """`ingested/{client}/{YYYY}/{MM}/{DD}/items.json`"""
     return f"ingested/{client_id}/{day:%Y/%m/%d}/items.json"
+
+
+def rejections_key(client_id: str, day: date) -> str:
+    """`rejections/{YYYY}/{MM}/{DD}/{client}.json`: one listing says who has one of a day."""
+    return f"{rejections_of(day)}{client_id}.json"
+
+
+def rejections_of(day: date) -> str:
+    """What every `rejections_key` of that day begins with."""
+    return f"rejections/{day:%Y/%m/%d}/"
 
 
 def build(
@@ -47,11 +75,16 @@ def build(
     day: date,
     snapshots: Mapping[str, Snapshot],
     previous: Sequence[Item] = (),
+    *,
+    profile: Profile | None = None,
+    judge: Callable[[Item], str] | None = None,
 ) -> ClientDay:
     """The cell of one client and day.
 
     `snapshots` holds those of the day by source key; `previous` what the cell held before: the items of a source that
-    failed today stay as they were. Raises PermanentError where every source failed: nothing may be written.
+    failed today stay as they were. `profile` is asked of the items in the place of the one in the client's file;
+    `judge` says why else one is kept out (domain.selection_rules), or "". Raises PermanentError where every source
+    failed: nothing may be written.
     """
     followed = [source for source in sources if source.source_key in snapshots]
     failures = {
@@ -71,7 +104,8 @@ def build(
             seen += [item for item in previous if item.source_key == source.source_key]
         else:
             seen += snapshot.new_items
-    selection = select(seen, Profile.of(config), day)
+    profile = profile or Profile.of(config)
+    selection = select(seen, profile, day, judge=judge)
     return ClientDay(
         client_id=config.client_id,
         day=day,
@@ -81,4 +115,5 @@ def build(
         selection=selection,
         failures=failures,
         unseen=tuple(source.source_key for source in sources if source.source_key not in snapshots),
+        mode=profile.mode,
     )

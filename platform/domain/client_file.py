@@ -4,7 +4,7 @@ Here: what a file may say and what holds where it does not. Not here: how a file
 (clients), nor what a client keeps (profiles).
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -50,6 +50,7 @@ class ClientProfile(Part):
 class Pipeline(Part):
     default_period_days: Annotated[StrictInt, Field(ge=0, le=3650)] = DEFAULT_PERIOD_DAYS
     newsletter_mode: str = "period_based"
+    ingestion_mode: Literal["strict", "balanced", "broad"] = "balanced"
     notes: str = ""
 
 

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError
 
@@ -65,6 +65,10 @@ class ClientConfig:
     @property
     def period_days(self) -> int:
         return self.file.pipeline.default_period_days
+
+    @property
+    def ingestion_mode(self) -> Literal["strict", "balanced", "broad"]:
+        return self.file.pipeline.ingestion_mode
 
     @property
     def bouquets(self) -> tuple[str, ...]:
@@ -235,6 +239,7 @@ _EXPECTED = {
     "dict_type": "a block of `key: value` lines",
     "model_type": "a block of `key: value` lines",
     "string_too_short": "text that is not empty",
+    "literal_error": "strict, balanced or broad",
 }
 
 

@@ -4,34 +4,62 @@ Here: what joins the archive, the catalog and the domain, with no Dagster around
 (domain.client_days), nor which cells are wanted (assets.client_items).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from domain.catalog import Catalog, Resolution
 from domain.client_days import ClientDay, build
+from domain.clients import ClientConfig
+from domain.documents import Problem
 from domain.errors import MissingError, PermanentError, VigieError
+from domain.profiles import Profile
+from domain.selection_rules import Judgements, SelectionRules
 from domain.snapshots import Snapshot
 from resources.archive import Archive
 from resources.object_store import PARALLEL
 
 
 class Cells:
-    """Builds and keeps the cells of some clients; each snapshot is read once, however many clients share it."""
+    """Builds and keeps the cells of some clients; each snapshot is read once, however many clients share it.
 
-    def __init__(self, archive: Archive, catalog: Catalog, clients: Collection[str], today: date) -> None:
+    `rules` judge the items, each once for all clients; without them only the clients' own filters count. `profile_of`
+    says what is asked for a client where that is not what its file says.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        catalog: Catalog,
+        clients: Collection[str],
+        today: date,
+        *,
+        rules: SelectionRules | None = None,
+        profile_of: Callable[[ClientConfig], Profile] = Profile.of,
+    ) -> None:
         self._archive = archive
+        self._catalog = catalog
         self._today = today
+        self._rules = rules or SelectionRules()
+        self._profile_of = profile_of
+        self._judgements = Judgements(self._rules)
+        self._judged_day: date | None = None
         self._configs = archive.configs(sorted(clients))
         self._sources: dict[str, Resolution] = {
             client: catalog.resolve(config.bouquets, config.extra_sources) for client, config in self._configs.items()
         }
+
+    def remarks(self) -> tuple[Problem, ...]:
+        """What is odd about the rules, and the profiles that catalog and these clients name in vain."""
+        return self._rules.remarks(self._catalog, self._configs.values())
 
     def build_day(self, day: date, clients: Sequence[str]) -> dict[str, ClientDay | VigieError]:
         """The day's cell of each client, written to its items.json; or the error that it ended with.
 
         One client's failure touches no other. Nothing is written for a day without any snapshot.
         """
+        if day != self._judged_day:  # judgements of another day's items are of no more use
+            self._judgements, self._judged_day = Judgements(self._rules), day
         needed = {
             source.source_key
             for client in clients
@@ -39,14 +67,16 @@ class Cells:
             for source in self._sources[client].sources
         }
         snapshots = self._archive.snapshots(day, sorted(needed))
+        explained = self._archive.with_rejections(day)
         with ThreadPoolExecutor(PARALLEL) as threads:
-            built = threads.map(lambda client: self._build(client, day, snapshots), clients)
+            built = threads.map(lambda client: self._build(client, day, snapshots, client in explained), clients)
         return dict(zip(clients, built, strict=True))
 
-    def _build(self, client: str, day: date, snapshots: dict[str, Snapshot]) -> ClientDay | VigieError:
+    def _build(self, client: str, day: date, snapshots: dict[str, Snapshot], explained: bool) -> ClientDay | VigieError:
         try:
             cell = self._cell(client, day, snapshots)
             if cell.outcome != "no_snapshot":
+                self._archive.keep_rejections(cell, replace=explained)  # the reasons first: nothing waits for them
                 self._archive.keep_items(cell)
         except VigieError as error:
             return error
@@ -71,7 +101,10 @@ class Cells:
             )
         failed = any(snapshots[s.source_key].failed for s in sources if s.source_key in snapshots)
         previous = self._archive.items(client, day) if failed else ()
-        cell = build(self._configs[client], sources, day, snapshots, previous)
+        config = self._configs[client]
+        profile = self._profile_of(config)
+        judge = self._judgements.judge(self._rules.by_source(config, sources, self._catalog, profile.mode))
+        cell = build(config, sources, day, snapshots, previous, profile=profile, judge=judge)
         if cell.outcome == "no_snapshot" and day >= self._today:
             raise MissingError(
                 "the sources have not been fetched today.",

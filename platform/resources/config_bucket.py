@@ -1,6 +1,7 @@
-"""What people configure: the client files and the source catalog, read from the config bucket.
+"""What people configure: client files, source catalog, rules of selection, read from the config bucket.
 
-Here: which keys they have, reading many at once. Not here: what they mean (domain.clients, domain.catalog).
+Here: which keys they have, reading many at once. Not here: what they mean (domain.clients, domain.catalog,
+domain.selection_rules).
 """
 
 from collections.abc import Iterable
@@ -10,6 +11,10 @@ from domain.catalog import Catalog, read_catalog
 from domain.clients import PREFIX, ClientConfig, is_config_key, read_client
 from domain.documents import MAX_BYTES
 from domain.errors import ConfigError, MissingError
+from domain.scopes import ENDING as SCOPES_ENDING
+from domain.scopes import PREFIX as SCOPES_PREFIX
+from domain.selection_rules import KEY as PROFILES_KEY
+from domain.selection_rules import SelectionRules, read_rules
 from resources.object_store import PARALLEL, ObjectInfo, ObjectStore
 
 CATALOG_KEY = "canonical/sources/source_catalog.yaml"
@@ -57,6 +62,21 @@ class ConfigBucket:
                 remedy="Put it there; docs/add-a-source.md shows one.",
             ) from None
         return read_catalog(CATALOG_KEY, stored.body)
+
+    def selection_rules(self) -> SelectionRules:
+        """The ingestion profiles and the scopes they refer to; no rule where there is no file of profiles.
+
+        Raises ConfigError where one of the files is broken as a whole. Ask once per run: it is a listing and a request
+        per file.
+        """
+        try:
+            profiles = self._store.get(PROFILES_KEY)
+        except MissingError:
+            return SelectionRules()
+        keys = [info.key for info in self._store.list(SCOPES_PREFIX) if info.key.endswith(SCOPES_ENDING)]
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            stored = threads.map(self._store.get, keys)
+            return read_rules(profiles.body, {key: one.body for key, one in zip(keys, stored, strict=True)})
 
     def _read(self, key: str) -> tuple[str, str, ClientConfig | ConfigError | None]:
         listed = self._listed.get(key)

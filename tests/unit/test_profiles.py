@@ -110,6 +110,28 @@ def test_of_two_items_with_one_text_the_first_is_kept() -> None:
     assert selection.duplicates == ((second, first),)
 
 
+def test_of_two_items_with_one_address_the_first_is_kept_whatever_its_trackers_and_its_source() -> None:
+    first = replace(item("a"), url="https://press.example/news?id=1&utm_source=feed#top")
+    second = replace(item("b"), url="https://press.example/news?id=1", source_key="other")
+    other_page = replace(item("c"), url="https://press.example/news?id=2")
+    selection = select([first, second, other_page], Profile(), DAY)
+    assert selection.kept == (first, other_page)
+    assert selection.duplicates == ((second, first),)
+
+
+def test_of_two_items_with_one_guid_the_first_is_kept_within_one_source_only() -> None:
+    first, second = replace(item("a"), guid="1"), replace(item("b"), guid="1")
+    elsewhere = replace(item("c"), guid="1", source_key="other")
+    selection = select([first, second, elsewhere], Profile(), DAY)
+    assert selection.kept == (first, elsewhere)
+    assert selection.duplicates == ((second, first),)
+
+
+def test_items_without_address_or_guid_are_no_copies_of_each_other() -> None:
+    bare = [replace(item(name), url="", guid="") for name in ("a", "b")]
+    assert names(select(bare, Profile(), DAY)) == ["a", "b"]
+
+
 def test_items_without_a_text_are_no_copies_of_each_other() -> None:
     bare = [replace(item(name), content="", content_hash="sha256:empty", word_count=0) for name in ("a", "b")]
     assert names(select(bare, Profile(), DAY)) == ["a", "b"]
@@ -139,6 +161,56 @@ def test_the_profile_is_what_the_client_file_says() -> None:
         b"source_config: {content_filters: {min_word_count: 15, exclude_patterns: [We are hiring]}}\n",
     )
     assert Profile.of(config) == Profile(30, 15, ("We are hiring",))
+
+
+def test_what_is_asked_for_once_goes_before_the_file() -> None:
+    config = read_client("clients/acme.yaml", b"pipeline: {default_period_days: 30, ingestion_mode: strict}\n")
+    assert Profile.of(config).mode == "strict"
+    asked = Profile.of(config, mode="broad", period_days=0, published_to=DAY, undated="drop")
+    assert asked == Profile(0, mode="broad", published_to=DAY, undated="drop")
+
+
+def days(selection: Selection) -> list[int]:
+    return [(kept.published_at - DAY).days for kept in selection.kept if kept.published_at]
+
+
+def around(*offsets: int) -> list[Item]:
+    return [item(str(n), published=DAY + timedelta(days=n)) for n in offsets]
+
+
+def test_a_first_and_a_last_day_both_count_and_both_filter() -> None:
+    profile = Profile(published_from=DAY - timedelta(days=20), published_to=DAY - timedelta(days=10))
+    selection = select(around(-21, -20, -15, -10, -9, 0), profile, DAY)
+    assert days(selection) == [-20, -15, -10]
+    assert selection.reasons == {"published before 2026-11-01": 1, "published after 2026-11-11": 2}
+
+
+def test_a_first_day_alone_takes_the_place_of_the_period() -> None:
+    assert days(select(around(-21, -20, 0), Profile(published_from=DAY - timedelta(days=20)), DAY)) == [-20, 0]
+
+
+def test_a_last_day_alone_leaves_the_period() -> None:
+    assert days(select(around(-8, -7, -1, 0), Profile(published_to=DAY - timedelta(days=1)), DAY)) == [-7, -1]
+
+
+def test_items_without_a_date_are_dropped_where_that_is_asked() -> None:
+    selection = select([item("a", published=None), item("b")], Profile(undated="drop"), DAY)
+    assert names(selection) == ["b"]
+    assert selection.reasons == {"no date": 1}
+
+
+def test_a_judge_keeps_out_what_the_client_would_keep_and_is_not_asked_of_the_rest() -> None:
+    asked = []
+
+    def judge(one: Item) -> str:
+        asked.append(one.item_id)
+        return "not wanted" if one.item_id == "press__b" else ""
+
+    old = item("old", published=DAY - timedelta(days=99))
+    selection = select([old, item("a"), item("b")], Profile(), DAY, judge=judge)
+    assert names(selection) == ["a"]
+    assert selection.reasons == {"older than 7 days": 1, "not wanted": 1}
+    assert asked == ["press__a", "press__b"]
 
 
 @given(
