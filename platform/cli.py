@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from accounts_cli import accounts
+from ingest_cli import ingest
 from terminal import errors_in_words, out, table
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.add_typer(accounts, name="accounts")
 app.add_typer(clients, name="clients")
 app.add_typer(catalog, name="catalog")
 app.add_typer(target, name="target")
+app.command()(ingest)
 
 
 @clients.command("check")
