@@ -14,6 +14,7 @@ from assets.client_configs import client_config_assets
 from assets.client_items import client_item_assets
 from assets.names import STAGE_TAG
 from assets.newsletters import newsletter_assets
+from assets.source_health import source_checks
 from assets.sources import source_assets
 from assets.warehouse import warehouse_assets
 from executor import patient_executor
@@ -68,7 +69,7 @@ def build_definitions(settings: Settings) -> Definitions:
     )
     return Definitions(
         assets=[*configured_assets(), *configs, *sources, *items, models, *newsletters, *accounts, *drift, *exported],
-        asset_checks=config_checks(),
+        asset_checks=[*config_checks(), *source_checks()],
         jobs=[*stages.all(), *account_jobs()],
         sensors=[
             client_activation_sensor(partitions, stages, seconds),

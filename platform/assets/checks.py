@@ -89,7 +89,7 @@ def catalog_valid(catalog: Catalog | ConfigError) -> AssetCheckResult:
 
 
 def evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
-    """The result as the event that a sensor may report."""
+    """The result as the event that a sensor, or another asset's step, may report."""
     if result.asset_key is None or result.check_name is None:
         raise ValueError("a result without its check cannot be reported")
     return AssetCheckEvaluation(

@@ -10,6 +10,11 @@ NEWSLETTER = "newsletter"
 
 FILES_VALID = "client_files_valid"
 CATALOG_VALID = "source_catalog_valid"
+SOURCE_HEALTH = "source_health"
+STALE_SOURCE = "stale_source"
+DATES_UNKNOWN = "dates_mostly_unknown"
+DUPLICATES_SHARE = "duplicates_share"
+NO_ITEMS = "no_items_for_days"
 
 GOOD_SOURCES = "sources_good"  # metadata of source_snapshots: the sources whose snapshot is good
 

@@ -5,7 +5,7 @@ due (sensors.chaining).
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import orjson
@@ -17,7 +17,10 @@ from partitions import Partitions
 from resources.archive import Archive
 from resources.dbt import DbtResource
 from resources.object_store import ObjectStoreResource
+from resources.source_day_rows import load_source_days
 from resources.warehouse_resource import WarehouseResource
+
+_CATCH_UP = 3  # days before the newest one whose sources are noted again
 
 
 class ModelTranslator(DagsterDbtTranslator):
@@ -55,9 +58,9 @@ def warehouse_assets(partitions: Partitions, project: DbtProject) -> AssetsDefin
     ) -> Iterator[Any]:
         raw = warehouse.warehouse()
         raw.prepare()
-        named = context.run.tags.get(BATCH_TAG)
+        archive, named = Archive(data_store.store()), context.run.tags.get(BATCH_TAG)
         if named:
-            cells = Archive(data_store.store()).batch(named)
+            cells = archive.batch(named)
         else:  # asked for by a person: the whole days
             days = sorted(date.fromisoformat(key) for key in context.partition_keys)
             found = raw.query(
@@ -65,6 +68,9 @@ def warehouse_assets(partitions: Partitions, project: DbtProject) -> AssetsDefin
                 {"first": days[0], "last": days[-1]},
             )
             cells = [(row["client_id"], row["day"]) for row in found]
+        asked = {date.fromisoformat(key) for key in context.partition_keys}
+        # A day on which every source failed has no cell, and so no run of its own: the next one takes it along.
+        load_source_days(archive, raw, asked | {max(asked) - timedelta(days=n) for n in range(1, _CATCH_UP + 1)})
         batch_id = f"run-{context.run.run_id}"
         raw.request_build(batch_id, cells)
         context.log.info(f"dbt replaces {len(cells)} client-day cells")

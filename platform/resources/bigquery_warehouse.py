@@ -19,7 +19,10 @@ from resources.warehouse import (
     TABLES,
     Cell,
     Param,
+    Row,
     batch_table,
+    day_statements,
+    day_table,
     load_tables,
     replace_statements,
     request_statements,
@@ -76,7 +79,16 @@ class BigqueryWarehouse:
             items_from = staged.enter_context(self._staged("items", item_rows)) if rows.num_rows else None
             self._run(transaction(replace_statements(cells, cells_from=cells_from, items_from=items_from)))
 
-    def replace_tables(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def replace_days(self, table: str, days: Iterable[date], rows: Sequence[Row]) -> None:
+        named = set(days)
+        incoming = day_table(table, named, rows)
+        if not named:
+            return
+        with self._errors(), ExitStack() as staged:
+            source = staged.enter_context(self._staged(table, incoming)) if incoming.num_rows else None
+            self._run(transaction(day_statements(table, named, source=source)))
+
+    def replace_tables(self, tables: Mapping[str, Sequence[Row]]) -> None:
         incoming = whole_tables(tables)
         if not incoming:
             return
@@ -174,10 +186,10 @@ def transaction(statements: Sequence[str]) -> str:
 
 
 def create_statement(name: str, fields: pa.Schema) -> str:
-    """The DDL of one raw table: a partition per day, clients together in it; a small table is one piece."""
+    """The DDL of one raw table: a partition per day, each client's rows together in it; a small table is one piece."""
     columns = [f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}" for field in fields]
     create = f"create table if not exists raw.{name} ({', '.join(columns)})"
     if "day" not in fields.names:
         return create
-    lead = "batch_id" if "batch_id" in fields.names else "client_id"
+    lead = next(column for column in ("batch_id", "client_id", "source_key") if column in fields.names)
     return f"{create}\npartition by day\ncluster by {lead}"

@@ -17,10 +17,14 @@ import pyarrow as pa
 
 from domain.errors import MissingError, RefusedError, TransientError, VigieError
 from resources.warehouse import (
+    OUTCOMES,
     TABLES,
     Cell,
     Param,
+    Row,
     batch_table,
+    day_statements,
+    day_table,
     load_tables,
     replace_statements,
     request_statements,
@@ -70,7 +74,17 @@ class DuckdbWarehouse:
             for statement in replace_statements(cells, cells_from="incoming_cells", items_from="incoming_items"):
                 connection.execute(statement)
 
-    def replace_tables(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def replace_days(self, table: str, days: Iterable[date], rows: Sequence[Row]) -> None:
+        named = set(days)
+        incoming = day_table(table, named, rows)
+        if not named:
+            return
+        with self._transaction() as connection:
+            connection.register("incoming_days", incoming)
+            for statement in day_statements(table, named, source="incoming_days"):
+                connection.execute(statement)
+
+    def replace_tables(self, tables: Mapping[str, Sequence[Row]]) -> None:
         incoming = whole_tables(tables)
         if not incoming:
             return
@@ -155,7 +169,7 @@ class DuckdbWarehouse:
 def _create_table(name: str, fields: pa.Schema) -> str:
     columns = [
         f"{field.name} {_TYPES[field.type]}{'' if field.nullable else ' not null'}"
-        + (" check (outcome in ('ok', 'degraded'))" if field.name == "outcome" else "")
+        + (f" check (outcome in {OUTCOMES[name]})" if field.name == "outcome" else "")
         for field in fields
     ]
     return f"create table if not exists raw.{name} ({', '.join(columns)})"

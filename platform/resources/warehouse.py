@@ -5,7 +5,7 @@ engines. Not here: a connection (duckdb_warehouse, bigquery_warehouse), nor mode
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal, Protocol
@@ -59,6 +59,21 @@ TABLES: dict[str, pa.Schema] = {
             _required("items", pa.int64()),
             _required("sources_failed", pa.int64()),
             *_LOAD,
+        ]
+    ),
+    # What each source gave on each day: the snapshots, counted.
+    "source_days": pa.schema(
+        [
+            _required("day", pa.date32()),
+            _required("source_key", pa.string()),
+            _required("outcome", pa.string()),
+            _required("error", pa.string()),
+            _required("items", pa.int64()),
+            _required("items_new", pa.int64()),
+            _required("undated", pa.int64()),
+            pa.field("newest_item", pa.date32()),
+            _required("fetched_at", _INSTANT),
+            _required("loaded_at", _INSTANT),
         ]
     ),
     "build_cells": pa.schema(
@@ -116,7 +131,10 @@ TABLES: dict[str, pa.Schema] = {
         ]
     ),
 }
+DAY_TABLES = frozenset({"source_days"})  # replaced by whole days
 WHOLE_TABLES = frozenset({"accounts", "account_versions", "account_jobs"})  # replaced whole, never by cells
+OUTCOMES = {"cells": ("ok", "degraded"), "source_days": ("ok", "failed")}  # what their column `outcome` may hold
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +148,7 @@ class Cell:
 
 
 class Warehouse(Protocol):
-    """Raw tables by whole (client, day) cells, small ones replaced whole, a control table for dbt, and reads.
+    """Raw tables by whole (client, day) cells or whole days, small ones whole, a control table for dbt, and reads.
 
     Every method raises TransientError where trying again can help (a lock, a 503), MissingError for a
     table or a file that is not there, and RefusedError for what the engine will not do.
@@ -146,7 +164,14 @@ class Warehouse(Protocol):
         PermanentError for a row of a cell that is not named.
         """
 
-    def replace_tables(self, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    def replace_days(self, table: str, days: Iterable[date], rows: Sequence[Row]) -> None:
+        """Make these rows all that a raw table (of DAY_TABLES) holds of `days`, in one transaction.
+
+        A day without rows is emptied; days not named are untouched; the same call twice is one call. PermanentError
+        for a table that is not replaced by days, a row of another day, or one that does not fit the columns.
+        """
+
+    def replace_tables(self, tables: Mapping[str, Sequence[Row]]) -> None:
         """Make these rows all that these raw tables hold (of WHOLE_TABLES), all of them in one transaction.
 
         A table without rows is emptied; tables not named are untouched; the same call twice is one call.
@@ -210,24 +235,45 @@ def load_tables(cells: Sequence[Cell], rows: pa.Table, load_id: str) -> tuple[pa
     return pa.Table.from_pylist(cell_rows, schema=TABLES["cells"]), loaded
 
 
-def whole_tables(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, pa.Table]:
+def day_table(name: str, days: Collection[date], rows: Sequence[Row]) -> pa.Table:
+    """The rows of a table that is replaced by days. PermanentError for another table, or a row that does not fit."""
+    if name not in DAY_TABLES:
+        raise PermanentError(
+            "the table is not replaced by days", where=f"raw.{name}", remedy=f"Those are: {', '.join(DAY_TABLES)}."
+        )
+    made = _fitting(name, rows)
+    strays = sorted({row["day"] for row in rows} - set(days))
+    if strays:
+        raise PermanentError(
+            f"{len(strays)} days have rows but are not among the days to replace",
+            where=f"raw.{name} {strays[0]}",
+            remedy="Name every day whose rows are given.",
+        )
+    return made
+
+
+def whole_tables(tables: Mapping[str, Sequence[Row]]) -> dict[str, pa.Table]:
     """The rows of tables that are replaced whole. PermanentError for another table, or a row that does not fit."""
     made = {}
     for name, rows in tables.items():
         if name not in WHOLE_TABLES:
             raise PermanentError(
-                "the table is not replaced whole", where=f"raw.{name}", remedy="Its rows go by cells: replace_cells."
+                "the table is not replaced whole", where=f"raw.{name}", remedy="Its rows go by cells or by days."
             )
-        columns = set(TABLES[name].names)
-        odd = next((row for row in rows if row.keys() != columns), None)
-        if odd is not None:
-            raise PermanentError(
-                f"a row has other columns than the table: {', '.join(sorted(odd.keys() ^ columns))}",
-                where=f"raw.{name}",
-                remedy="Give every column of resources.warehouse.TABLES, and no other.",
-            )
-        made[name] = pa.Table.from_pylist(list(rows), schema=TABLES[name])
+        made[name] = _fitting(name, rows)
     return made
+
+
+def _fitting(name: str, rows: Sequence[Row]) -> pa.Table:
+    columns = set(TABLES[name].names)
+    odd = next((row for row in rows if row.keys() != columns), None)
+    if odd is not None:
+        raise PermanentError(
+            f"a row has other columns than the table: {', '.join(sorted(odd.keys() ^ columns))}",
+            where=f"raw.{name}",
+            remedy="Give every column of resources.warehouse.TABLES, and no other.",
+        )
+    return pa.Table.from_pylist(list(rows), schema=TABLES[name])
 
 
 def batch_table(batch_id: str, cells: Iterable[tuple[str, date]]) -> pa.Table:
@@ -269,6 +315,13 @@ def request_statements(batch_id: str, *, cells_from: str | None) -> list[str]:
         f"or kept.requested_at < current_timestamp - interval {BATCH_DAYS} day"
     )
     return [delete, _insert("build_cells", cells_from)] if cells_from else [delete]
+
+
+def day_statements(table: str, days: Collection[date], *, source: str | None) -> list[str]:
+    """Swap the rows of these days for those of `source` (None: there are none)."""
+    listed = ", ".join(f"date '{day}'" for day in sorted(days))
+    delete = f"delete from raw.{table} as kept\nwhere kept.day in ({listed})"  # noqa: S608 - days, our own table names
+    return [delete, _insert(table, source)] if source else [delete]
 
 
 def whole_statements(sources: Mapping[str, str | None]) -> list[str]:

@@ -18,7 +18,8 @@ from tests.contract.dbt_runner import Dbt
 MONDAY, TUESDAY = date(2025, 3, 3), date(2025, 3, 4)
 LONG = "a text long enough to be recognised without its title " * 3
 MODELS = {"stg_items", "int_items_ranked", "newsletter_items", "client_daily_activity"}
-ACCOUNT_MODELS = {"dim_accounts", "account_compliance"}  # test_account_models builds those
+# test_account_models and test_source_health build those
+WHOLE_MODELS = {"dim_accounts", "account_compliance", "source_health"}
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def test_a_summary_ends_between_two_words(dbt: Dbt, warehouse: DuckdbWarehouse) 
 
 def test_every_model_and_column_is_described(parsed: Dbt) -> None:
     models = {n.name: n for n in parsed.manifest.nodes.values() if n.resource_type == "model"}
-    assert set(models) == MODELS | ACCOUNT_MODELS
+    assert set(models) == MODELS | WHOLE_MODELS
     for model in models.values():
         assert model.description, model.name
         assert all(column.description for column in model.columns.values()), model.name
@@ -229,7 +230,7 @@ def test_prod_lists_its_models_and_speaks_bigquery_without_credentials(dbt: Dbt,
     prod = Dbt(tmp_path)
     listed: Any = prod.invoke("ls", "--target", "prod", "--resource-type", "model")
     assert listed.success, listed.exception
-    assert {name.split(".")[-1] for name in listed.result} == MODELS | ACCOUNT_MODELS
+    assert {name.split(".")[-1] for name in listed.result} == MODELS | WHOLE_MODELS
     # A token that is never used: compiling for BigQuery without introspection reaches nothing.
     (tmp_path / "profiles.yml").write_text(
         "vigie: {target: prod, outputs: {prod: {type: bigquery, method: oauth-secrets, token: unused,"
@@ -241,4 +242,4 @@ def test_prod_lists_its_models_and_speaks_bigquery_without_credentials(dbt: Dbt,
     assert compiled.success, compiled.exception
     for result in compiled.result.results:
         sqlglot.parse_one(result.node.compiled_code, dialect="bigquery")
-    assert {result.node.name for result in compiled.result.results} >= MODELS | ACCOUNT_MODELS
+    assert {result.node.name for result in compiled.result.results} >= MODELS | WHOLE_MODELS

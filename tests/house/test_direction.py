@@ -30,7 +30,7 @@ LEVELS = (
     ("local",),
     ("terminal",),
     ("account_views",),
-    ("accounts_cli",),
+    ("accounts_cli", "ingest_cli", "aws_lambda"),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
