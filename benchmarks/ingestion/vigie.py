@@ -20,6 +20,7 @@ from domain.clients import ClientConfig
 from domain.errors import VigieError
 from partitions import today
 from resources.archive import Archive
+from resources.asked_sources import asked_sources
 from resources.cells import Cells
 from resources.config_bucket import ConfigBucket
 from resources.fetcher import Fetcher
@@ -67,6 +68,7 @@ def day(s3: str, politeness: dict[str, Any]) -> dict[str, Any]:
         bucket = config_bucket(s3)
         archive = Archive(open_store(S3Location(kind="s3", bucket=DATA, region="us-east-1", endpoint_url=s3)))
         first = activate(bucket, archive)
+        asked_sources(bucket, archive)  # the first fetch reads the files once, and remembers what they ask for
     began, cpu = time.perf_counter(), time.process_time()
     with clock.stage("look"):  # sensors.client_activation
         clients = list(first.activated)
@@ -74,7 +76,7 @@ def day(s3: str, politeness: dict[str, Any]) -> dict[str, Any]:
         assert (decision.activated, read) == ((), 0)
     with clock.stage("needed_sources"):  # assets.sources
         catalog = bucket.catalog()
-        needed = needed_sources(bucket, catalog)
+        needed = needed_sources(bucket, archive, catalog)
     with clock.stage("fetch"):
         snapshots = fetch_day(archive, Fetcher(Fetch(**politeness)), needed, today())
         assert not [one.error for one in snapshots.values() if one.failed]
@@ -104,11 +106,11 @@ def activate(bucket: ConfigBucket, archive: Archive) -> Decision:
     return decision
 
 
-def needed_sources(bucket: ConfigBucket, catalog: Catalog) -> dict[str, Source]:
+def needed_sources(bucket: ConfigBucket, archive: Archive, catalog: Catalog) -> dict[str, Source]:
     """The sources of every active client, each once."""
-    clients, invalid = bucket.active_clients()
+    asked, invalid = asked_sources(bucket, archive)
     assert not invalid
-    resolved = (catalog.resolve(client.bouquets, client.extra_sources).sources for client in clients)
+    resolved = (catalog.resolve(one.bouquets, one.extra_sources).sources for one in asked.values())
     return {source.source_key: source for sources in resolved for source in sources}
 
 

@@ -144,6 +144,7 @@ def _metadata(cell: ClientDay, counts: Counts, seconds: float) -> dict[str, obje
             "\n".join(f"- {count} {reason}" for reason, count in sorted(reasons.items())) or "none"
         ),
         "items_deduplicated": len(cell.selection.duplicates),
+        "items_near_duplicate": sum(item.duplicate_group not in ("", item.item_id) for item in cell.items),
         "items_kept": len(cell.items),
         "sources_failed": len(cell.failures),
         "failures": MetadataValue.md(

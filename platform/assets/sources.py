@@ -34,6 +34,7 @@ from domain.snapshots import Snapshot
 from domain.source_health import FetchState, WaitingError
 from partitions import CLIENTS, Partitions, today
 from resources.archive import Archive
+from resources.asked_sources import Asked, asked_sources
 from resources.config_bucket import ConfigBucket
 from resources.fetcher import Fetched, Fetcher, FetcherResource
 from resources.object_store import ObjectStoreResource
@@ -112,18 +113,19 @@ def _needed(
     context: AssetExecutionContext, bucket: ConfigBucket, archive: Archive, catalog: Catalog
 ) -> dict[str, Source]:
     """The sources of every active client, each once, in the catalog's order."""
-    clients, invalid = bucket.active_clients()
+    asked, invalid = asked_sources(bucket, archive)
     for error in invalid.values():
         context.log.warning(str(error))
     # A client whose file broke goes on with its last good configuration: its sources are needed too.
-    going_on = set(context.instance.get_dynamic_partitions(CLIENTS)) - {client.client_id for client in clients}
-    clients += archive.configs({client for client in going_on if f"{PREFIX}{client}.yaml" in invalid}).values()
+    going_on = set(context.instance.get_dynamic_partitions(CLIENTS)) - asked.keys()
+    broke = archive.configs({client for client in going_on if f"{PREFIX}{client}.yaml" in invalid})
+    asked |= {client: Asked.of("", config) for client, config in broke.items()}
     wanted: set[str] = set()
-    for client in clients:
-        resolution = catalog.resolve(client.bouquets, client.extra_sources)
+    for client, one in asked.items():
+        resolution = catalog.resolve(one.bouquets, one.extra_sources)
         wanted.update(source.source_key for source in resolution.sources)
         for problem in resolution.problems:
-            context.log.warning(f"{client.client_id}: {problem}")
+            context.log.warning(f"{client}: {problem}")
     if not wanted:
         raise ConfigError(
             "no active client asks for any source.", remedy="Activate a client: see docs/add-a-client.md."

@@ -3,13 +3,14 @@
 Here: what a cell holds and how it turned out. Not here: reading snapshots or writing cells (assets.client_items).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from domain.catalog import Source
 from domain.clients import ClientConfig
+from domain.duplicates import NearDuplicates
 from domain.errors import PermanentError
 from domain.items import Item
 from domain.profiles import Profile, Selection, select
@@ -69,6 +70,11 @@ def rejections_of(day: date) -> str:
     return f"rejections/{day:%Y/%m/%d}/"
 
 
+def near_duplicates(snapshots: Iterable[Snapshot]) -> NearDuplicates:
+    """The near-duplicates among what those snapshots of one day show for the first time."""
+    return NearDuplicates(item for snapshot in snapshots for item in snapshot.new_items)
+
+
 def build(
     config: ClientConfig,
     sources: Sequence[Source],
@@ -78,12 +84,14 @@ def build(
     *,
     profile: Profile | None = None,
     judge: Callable[[Item], str] | None = None,
+    near: NearDuplicates | None = None,
 ) -> ClientDay:
     """The cell of one client and day.
 
     `snapshots` holds those of the day by source key; `previous` what the cell held before: the items of a source that
     failed today stay as they were. `profile` is asked of the items in the place of the one in the client's file;
-    `judge` says why else one is kept out (domain.selection_rules), or "". Raises PermanentError where every source
+    `judge` says why else one is kept out (domain.selection_rules), or ""; `near` knows the near-duplicates among all
+    items of the day. Raises PermanentError where every source
     failed: nothing may be written.
     """
     followed = [source for source in sources if source.source_key in snapshots]
@@ -110,7 +118,7 @@ def build(
         client_id=config.client_id,
         day=day,
         outcome="degraded" if failures else "ok" if followed else "no_snapshot",
-        items=selection.kept,
+        items=near.named(selection.kept, [source.source_key for source in sources]) if near else selection.kept,
         fetched=len(seen),
         selection=selection,
         failures=failures,

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -76,6 +76,39 @@ def group(
     shingles = _shingles({number: words for number, words in enumerate(texts) if len(words) >= fewest_words})
     _join_similar(shingles, threshold, groups)
     return tuple(sorted(_groups(ranked, groups, shingles), key=lambda found: found.representative))
+
+
+class NearDuplicates:
+    """The near-duplicates among a day's items, worked out once and asked for the items of each client."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._group_of: dict[str, int] = {}
+        self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, str]] = {}
+        for number, found in enumerate(group(items)):
+            if len(found.members) > 1:
+                self._group_of |= dict.fromkeys(found.members, number)
+
+    def named(self, kept: Sequence[Item], source_order: Sequence[str]) -> tuple[Item, ...]:
+        """`kept`, some of the items, each with its representative in `duplicate_group` where it is not alone.
+
+        It is what `group` says of `kept` alone: what only an item outside leads to is no group.
+        """
+        together: dict[int, list[Item]] = defaultdict(list)
+        for item in kept:
+            if item.item_id in self._group_of:
+                together[self._group_of[item.item_id]].append(item)
+        marks: dict[str, str] = {}
+        for few in together.values():
+            if len(few) > 1:
+                marks |= self._marks(few, tuple(source_order))
+        return tuple(replace(item, duplicate_group=marks.get(item.item_id, "")) for item in kept) if marks else (*kept,)
+
+    def _marks(self, few: Sequence[Item], source_order: tuple[str, ...]) -> dict[str, str]:
+        question = (tuple(item.item_id for item in few), source_order)
+        if question not in self._known:  # clients with the same sources ask the same
+            found = [one for one in group(few, source_order=source_order) if len(one.members) > 1]
+            self._known[question] = {member: one.representative for one in found for member in one.members}
+        return self._known[question]
 
 
 def _groups(ranked: Sequence[Item], groups: Numbers, shingles: Mapping[int, Hashes]) -> Iterator[Group]:

@@ -63,6 +63,8 @@ class Item:
     author: str
     tags: tuple[str, ...]
     word_count: int
+    duplicate_group: str = ""
+    """In a client's cell: the item_id that speaks for this one and others that tell the same text; "" where alone."""
 
     def record(self) -> dict[str, Any]:
         """The item as V2's consumers read it (JSON types only), new fields after the old ones."""
@@ -81,6 +83,7 @@ class Item:
             "guid": self.guid,
             "date_source": self.date_source,
             "first_seen": self.first_seen.isoformat(),
+            "duplicate_group": self.duplicate_group or None,
         }
 
     @classmethod
@@ -106,6 +109,7 @@ class Item:
             author=metadata.get("author", ""),
             tags=tuple(metadata.get("tags", ())),
             word_count=metadata.get("word_count", 0),
+            duplicate_group=record.get("duplicate_group") or "",
         )
 
 

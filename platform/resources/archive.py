@@ -8,6 +8,7 @@ Here: keys, (de)serialisation, the order of writes that makes a crash harmless. 
     fetch_state/{source}.json               what the next fetch needs of the last: validators, failures; may be lost
     first_seen/{source}.json.gz             item -> first day; can always be learned again from the snapshots
     client_configs/{client}.json            the last valid configuration of a client
+    asked_sources.json.gz                   which sources the client files ask for, by ETag; may be lost
     ingested/{client}/{YYYY}/{MM}/{DD}/items.json      V2's place, V2's fields
     rejections/{YYYY}/{MM}/{DD}/{client}.json          the day's other items, each with its reason, where there are any
     batches/{number}-{day}.json             the cells that one dbt run replaces
@@ -32,6 +33,7 @@ from domain.source_health import FetchState
 from resources.object_store import PARALLEL, ObjectStore
 
 _JSON = "application/json"
+_ASKED = "asked_sources.json.gz"
 _UNNOTED = timedelta(days=8)  # how far back to look for snapshots of a source of which nothing was noted yet
 _LONGEST_GAP = timedelta(days=400)
 
@@ -181,6 +183,22 @@ class Archive:
             return None
         except (ValueError, ConfigError):
             return None  # as if it had never been kept: who needs it says how to make it anew
+
+    def keep_asked(self, files: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keeps what each client file asks for (see resources.asked_sources), by its key."""
+        self._store.put(_ASKED, _packed(orjson.dumps(files)), "application/gzip")
+
+    def asked(self) -> dict[str, Mapping[str, Any]]:
+        """What `keep_asked` kept; nothing where it never did. Raises ValueError where it is damaged."""
+        try:
+            stored = self._store.get(_ASKED)
+        except MissingError:
+            return {}
+        try:
+            found: dict[str, Mapping[str, Any]] = orjson.loads(gzip.decompress(stored.body))
+        except (OSError, EOFError) as error:
+            raise ValueError("not packed") from error
+        return found
 
     # --- items
 

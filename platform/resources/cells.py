@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from domain.catalog import Catalog, Resolution
-from domain.client_days import ClientDay, build
+from domain.client_days import ClientDay, build, near_duplicates
 from domain.clients import ClientConfig
 from domain.documents import Problem
+from domain.duplicates import NearDuplicates
 from domain.errors import MissingError, PermanentError, VigieError
 from domain.profiles import Profile
 from domain.selection_rules import Judgements, SelectionRules
@@ -68,13 +69,16 @@ class Cells:
         }
         snapshots = self._archive.snapshots(day, sorted(needed))
         explained = self._archive.with_rejections(day)
+        near = near_duplicates(snapshots.values())
         with ThreadPoolExecutor(PARALLEL) as threads:
-            built = threads.map(lambda client: self._build(client, day, snapshots, client in explained), clients)
+            built = threads.map(lambda client: self._build(client, day, snapshots, near, client in explained), clients)
         return dict(zip(clients, built, strict=True))
 
-    def _build(self, client: str, day: date, snapshots: dict[str, Snapshot], explained: bool) -> ClientDay | VigieError:
+    def _build(
+        self, client: str, day: date, snapshots: dict[str, Snapshot], near: NearDuplicates, explained: bool
+    ) -> ClientDay | VigieError:
         try:
-            cell = self._cell(client, day, snapshots)
+            cell = self._cell(client, day, snapshots, near)
             if cell.outcome != "no_snapshot":
                 self._archive.keep_rejections(cell, replace=explained)  # the reasons first: nothing waits for them
                 self._archive.keep_items(cell)
@@ -84,7 +88,7 @@ class Cells:
             return PermanentError(f"its cell cannot be built: {type(error).__name__}: {error}", where=f"{client} {day}")
         return cell
 
-    def _cell(self, client: str, day: date, snapshots: dict[str, Snapshot]) -> ClientDay:
+    def _cell(self, client: str, day: date, snapshots: dict[str, Snapshot], near: NearDuplicates) -> ClientDay:
         if client not in self._configs:
             raise MissingError(
                 "the client has no valid configuration yet.",
@@ -104,7 +108,7 @@ class Cells:
         config = self._configs[client]
         profile = self._profile_of(config)
         judge = self._judgements.judge(self._rules.by_source(config, sources, self._catalog, profile.mode))
-        cell = build(config, sources, day, snapshots, previous, profile=profile, judge=judge)
+        cell = build(config, sources, day, snapshots, previous, profile=profile, judge=judge, near=near)
         if cell.outcome == "no_snapshot" and day >= self._today:
             raise MissingError(
                 "the sources have not been fetched today.",

@@ -14,9 +14,10 @@ from typing import Any
 import orjson
 
 from domain.catalog import Catalog, Resolution, Source
-from domain.client_days import build
+from domain.client_days import build, near_duplicates
 from domain.clients import PREFIX, ClientConfig
 from domain.documents import closest
+from domain.duplicates import NearDuplicates
 from domain.errors import ConfigError, MissingError, PermanentError, VigieError
 from domain.ingest_event import EventError, IngestEvent, IngestionMode, Window, read_event, selection_key
 from domain.ingest_result import (
@@ -72,6 +73,7 @@ class _Today:
     """What every client shares: today's snapshots, and how each source came out, by source key."""
 
     snapshots: Mapping[str, Snapshot]
+    near: NearDuplicates
     sources: Mapping[str, SourceOutcome]
 
 
@@ -201,7 +203,8 @@ class _Ingest:
             snapshots = self._archive.snapshots(self._today, sorted(needed))
             if snapshots.keys() != needed.keys() or not all(one.failed for one in snapshots.values()):
                 raise  # a store that refuses, rather than sources that all failed: those have kept their reasons
-        return _Today(snapshots, {key: _source_outcome(snapshots[key], asked.get(key)) for key in needed})
+        sources = {key: _source_outcome(snapshots[key], asked.get(key)) for key in needed}
+        return _Today(snapshots, near_duplicates(snapshots.values()), sources)
 
     def _client(
         self,
@@ -220,7 +223,7 @@ class _Ingest:
             warnings=(*map(str, found.problems), *self._not_followed(found)),
         )
         try:
-            outcome = self._selected(config, chosen, judge, outcome, today.snapshots)
+            outcome = self._selected(config, chosen, judge, outcome, today)
         except VigieError as error:
             outcome = replace(outcome, error=str(error))
         except Exception as error:  # noqa: BLE001 (whatever one client's data does must not stop the others)
@@ -240,9 +243,10 @@ class _Ingest:
         chosen: tuple[Source, ...],
         judge: Judge,
         outcome: ClientOutcome,
-        snapshots: Mapping[str, Snapshot],
+        today: _Today,
     ) -> ClientOutcome:
         """The outcome with its items selected and written."""
+        snapshots = today.snapshots
         if not chosen and self._event.sources:
             return replace(outcome, outcome="skipped", error="It follows none of the sources that the event names.")
         if not chosen:
@@ -261,7 +265,9 @@ class _Ingest:
         else:
             failed = any(snapshots[source.source_key].failed for source in chosen)
             previous = self._archive.items(config.client_id, self._today) if failed else ()
-            cell = build(config, chosen, self._today, snapshots, previous, profile=profile, judge=judge)
+            cell = build(
+                config, chosen, self._today, snapshots, previous, profile=profile, judge=judge, near=today.near
+            )
             self._archive.keep_rejections(cell)
             self._archive.keep_items(cell)
             selection, fetched, key = cell.selection, cell.fetched, cell.key

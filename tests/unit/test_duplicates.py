@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.duplicates import Group, group
+from domain.duplicates import Group, NearDuplicates, group
 from domain.items import Item
 
 MONDAY = date(2025, 3, 3)
@@ -197,3 +197,26 @@ def test_ten_thousand_texts_of_which_a_fifth_are_edited_copies_are_told_apart() 
 def test_thousands_of_copies_of_one_text_are_one_group() -> None:
     (made,) = group([item(f"{number}", f"{ENGLISH} Note {number}.") for number in range(2_000)])
     assert len(made.members) == 2_000
+
+
+class TestNearDuplicates:
+    """One day's items, asked for the items of each client."""
+
+    def test_what_a_client_keeps_of_a_group_names_the_one_that_speaks_for_it(self) -> None:
+        first, longer, other = item("1", ENGLISH), item("2", ENGLISH + " More soon."), item("3", FRENCH)
+        named = NearDuplicates([first, longer, other]).named([longer, first, other], [])
+        assert [one.item_id for one in named] == [longer.item_id, first.item_id, other.item_id]
+        assert [one.duplicate_group for one in named] == [longer.item_id, longer.item_id, ""]
+
+    def test_an_item_whose_like_a_client_does_not_keep_is_alone(self) -> None:
+        first, longer = item("1", ENGLISH), item("2", ENGLISH + " More soon.")
+        assert [one.duplicate_group for one in NearDuplicates([first, longer]).named([first], [])] == [""]
+
+    def test_it_is_what_the_kept_items_alone_would_give(self) -> None:
+        words = ENGLISH.split()
+        chain = [item(str(n), " ".join([*words[2 * n :], *(f"new{m}" for m in range(2 * n))])) for n in range(9)]
+        near = NearDuplicates(chain)
+        assert len({one.duplicate_group for one in near.named(chain, [])}) < len(chain)  # some belong together
+        for kept in (chain[::2], chain[::3], chain[:3], chain[-4:], chain):
+            alone = {m: one.representative for one in group(kept) if len(one.members) > 1 for m in one.members}
+            assert {i.item_id: i.duplicate_group for i in near.named(kept, []) if i.duplicate_group} == alone

@@ -130,7 +130,7 @@ def test_words_are_what_whitespace_separates() -> None:
 
 def test_a_record_holds_v2s_fields_first_and_json_types_only() -> None:
     record = ITEM.record()
-    assert list(record) == [*V2_FIELDS, "guid", "date_source", "first_seen"]
+    assert list(record) == [*V2_FIELDS, "guid", "date_source", "first_seen", "duplicate_group"]
     assert json.loads(json.dumps(record)) == record
     assert record["metadata"] == {"author": "A. Auteur", "tags": ["depot", "étude"], "word_count": 2}
     assert (record["published_at"], record["first_seen"]) == ("2026-11-20", "2026-11-21")
