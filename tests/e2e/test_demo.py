@@ -75,7 +75,7 @@ def test_the_demo_shows_what_came_of_every_client_and_source(first: Demo) -> Non
         "build_warehouse": 1,
         "write_newsletters": 1,
     }
-    assert figures["dbt_models"] == 6
+    assert figures["dbt_models"] == 7
     assert figures["dbt_tests_passed"] >= 15
     assert figures["dbt_tests_failed"] == 0
     assert figures["pages"] >= 2
