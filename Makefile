@@ -15,8 +15,8 @@ BIN := .venv/bin
 PORT ?= 3000
 UV = $$(command -v uv || echo $(BIN)/uv)
 ARGS ?=
-# Tests in so many processes; WORKERS=0 for one, where a debugger is to stop in it.
-WORKERS ?= 2
+# Tests in so many processes, for much of their time is waiting; WORKERS=0 for one, where a debugger is to stop in it.
+WORKERS ?= 3
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'

@@ -83,6 +83,7 @@ class NearDuplicates:
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._group_of: dict[str, int] = {}
+        self._with_mark: dict[tuple[int, str], tuple[Item, Item]] = {}
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, str]] = {}
         for number, found in enumerate(group(items)):
             if len(found.members) > 1:
@@ -101,7 +102,16 @@ class NearDuplicates:
         for few in together.values():
             if len(few) > 1:
                 marks |= self._marks(few, tuple(source_order))
-        return tuple(replace(item, duplicate_group=marks.get(item.item_id, "")) for item in kept) if marks else (*kept,)
+        return tuple(self._marked(item, marks.get(item.item_id, "")) for item in kept)
+
+    def _marked(self, item: Item, mark: str) -> Item:
+        """The item with its mark; one object for all clients, who share most marks too."""
+        if item.duplicate_group == mark:
+            return item
+        known = self._with_mark.get((id(item), mark))
+        if known is None:  # the item itself is kept too: its id stays its own
+            known = self._with_mark[id(item), mark] = (item, replace(item, duplicate_group=mark))
+        return known[1]
 
     def _marks(self, few: Sequence[Item], source_order: tuple[str, ...]) -> dict[str, str]:
         question = (tuple(item.item_id for item in few), source_order)

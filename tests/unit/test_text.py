@@ -95,6 +95,31 @@ def test_a_language_is_recognised_beyond_english_and_french(text: str, language:
     assert language_of(text) == language
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("The agency has approved the product for the treatment of adults, and it will be in pharmacies by May.", "en"),
+        ("L'agence a approuvé le produit pour le traitement des adultes, et il sera dans les pharmacies en mai.", "fr"),
+        ("Die Behörde hat das Mittel für die Behandlung von Erwachsenen zugelassen, und es ist im Mai da.", "de"),
+        ("La agencia aprobó el producto para el tratamiento de los adultos, y en mayo las farmacias lo tienen.", "es"),
+        ("L'agenzia ha approvato il prodotto per il trattamento di adulti, che è in vendita nel mese di maggio.", "it"),
+        ("De dienst heeft het middel voor de behandeling van volwassenen goedgekeurd, en het is in mei er.", "nl"),
+        ("Myndigheten har godkänt läkemedlet för behandling av vuxna, och det finns på apotek i maj.", "sv"),
+        ("当局は成人の治療薬を承認し、五月には薬局で入手できるようになると発表した。", "ja"),
+    ],
+)
+def test_the_small_words_of_a_language_tell_it_and_a_model_tells_the_others(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_english_with_a_french_title_is_english() -> None:
+    title = "Avis du Comité sur le traitement de la schizophrénie et des troubles. "
+    body = (
+        "The committee of the agency has given its opinion on the treatment, and it is for the states to decide. " * 3
+    )
+    assert language_of(title + body) == "en"
+
+
 def test_a_text_under_20_letters_has_the_default_language() -> None:
     assert language_of("Download 2025-12-09", "fr") == "fr"
     assert language_of("") == ""
