@@ -4,11 +4,12 @@ import multiprocessing
 import os
 import signal
 import time
-from typing import Any
+from datetime import date, timedelta
 
 import pytest
 from dagster import DagsterInstance
 
+from domain.items import Item
 from local.instance import dagster_home
 from partitions import today
 from settings import load_settings
@@ -34,13 +35,18 @@ def work(tags: dict[str, str]) -> None:
         )
 
 
+def items(platform: Platform, key: str) -> list[Item]:
+    """What the cell holds."""
+    client, day = key.split("|")
+    return platform.archive.items(client, date.fromisoformat(day))
+
+
 def test_a_worker_that_is_killed_keeps_the_cells_it_finished_and_its_retry_does_the_others(platform: Platform) -> None:
     for client in CLIENTS:
         platform.put_client(client, HEALTHY[:3])
     platform.settle("client_activation")
     (asked,) = platform.evaluate("client_items_due").run_requests or []
-    tags: dict[str, Any] = dict(asked.tags)
-    worker = multiprocessing.get_context("spawn").Process(target=work, args=(tags,))
+    worker = multiprocessing.get_context("spawn").Process(target=work, args=(dict(asked.tags),))
     worker.start()
     assert worker.pid
     deadline = time.monotonic() + 120
@@ -52,9 +58,9 @@ def test_a_worker_that_is_killed_keeps_the_cells_it_finished_and_its_retry_does_
     assert worker.exitcode == -signal.SIGKILL
 
     done = platform.materialized("client_items")
-    every = {f"{client}|{today().fromordinal(today().toordinal() - n)}" for client in CLIENTS for n in range(4)}
+    every = {f"{client}|{today() - timedelta(days=n)}" for client in CLIENTS for n in range(4)}
     assert SOME <= len(done) < len(every)
-    files = {key: platform.archive.items(key.partition("|")[0], _day(key)) for key in done}
+    files = {key: items(platform, key) for key in done}
     (run,) = [run for run in platform.instance.get_runs() if run.job_name == "build_client_items"]
     # as the daemon's monitoring does with a run whose process is gone
     platform.instance.report_run_failed(run)
@@ -63,10 +69,6 @@ def test_a_worker_that_is_killed_keeps_the_cells_it_finished_and_its_retry_does_
     again = re_execute(platform, run.run_id)
     assert set(partitions_of(platform, again, "client_items")) == every - done
     assert platform.materialized("client_items") == every
-    assert {key: platform.archive.items(key.partition("|")[0], _day(key)) for key in done} == files
+    assert {key: items(platform, key) for key in done} == files
     rows = platform.warehouse.query("select client_id, item_id, count(*) as n from raw.items group by 1, 2")
     assert {row["n"] for row in rows} == {1}
-
-
-def _day(key: str) -> Any:
-    return type(today()).fromisoformat(key.partition("|")[2])
