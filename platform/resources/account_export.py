@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from resources.account_tables import Account, Base, SchematicsJob, StateVersion
 from resources.database import AccountsDatabase
-from resources.warehouse import TABLES
+from resources.warehouse_tables import TABLES
 
 _EXPORTED_AT = "exported_at"
 Rows = Sequence[Mapping[str, Any]]

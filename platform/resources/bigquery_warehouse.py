@@ -16,24 +16,29 @@ import pyarrow as pa
 
 from domain.errors import MissingError, RefusedError, SettingsError, TransientError
 from resources.warehouse import (
-    TABLES,
     Cell,
     Param,
     Row,
     batch_table,
     day_statements,
     day_table,
+    growing_table,
+    insert_statement,
     load_tables,
     replace_statements,
     request_statements,
+    rows_statements,
+    rows_table,
     whole_statements,
     whole_tables,
 )
+from resources.warehouse_tables import TABLES
 
 _TYPES = {
     pa.string(): "STRING",
     pa.date32(): "DATE",
     pa.int64(): "INT64",
+    pa.float64(): "FLOAT64",
     pa.bool_(): "BOOL",
     pa.timestamp("us", tz="UTC"): "TIMESTAMP",
 }
@@ -69,6 +74,10 @@ class BigqueryWarehouse:
                 self._client.create_dataset(dataset, exists_ok=True)
             for name, fields in TABLES.items():
                 self._run(create_statement(name, fields))
+                there = {field.name for field in self._client.get_table(f"{self.project}.raw.{name}").schema}
+                missing = [field for field in fields if field.name not in there]
+                if missing:  # a table of an earlier release lacks the columns that came since
+                    self._run(add_columns_statement(name, missing))
 
     def replace_cells(self, cells: Sequence[Cell], rows: pa.Table, load_id: str) -> None:
         cell_rows, item_rows = load_tables(cells, rows, load_id)
@@ -87,6 +96,24 @@ class BigqueryWarehouse:
         with self._errors(), ExitStack() as staged:
             source = staged.enter_context(self._staged(table, incoming)) if incoming.num_rows else None
             self._run(transaction(day_statements(table, named, source=source)))
+
+    def replace_rows(self, table: str, cells: Iterable[tuple[str, date]], rows: pa.Table) -> None:
+        named = dict.fromkeys(cells)
+        incoming_cells, incoming = rows_table(table, named, rows)
+        if not named:
+            return
+        days = {day for _client, day in named}
+        with self._errors(), ExitStack() as staged:
+            cells_from = staged.enter_context(self._staged("cells", incoming_cells))
+            source = staged.enter_context(self._staged(table, incoming)) if incoming.num_rows else None
+            self._run(transaction(rows_statements(table, days, cells_from=cells_from, source=source)))
+
+    def add_rows(self, table: str, rows: Sequence[Row]) -> None:
+        incoming = growing_table(table, rows)
+        if not incoming.num_rows:
+            return
+        with self._errors(), self._staged(table, incoming) as source:
+            self._run(insert_statement(table, source))
 
     def replace_tables(self, tables: Mapping[str, Sequence[Row]]) -> None:
         incoming = whole_tables(tables)
@@ -108,6 +135,10 @@ class BigqueryWarehouse:
     def query(self, sql: str, params: Mapping[str, Param] | None = None) -> list[dict[str, Any]]:
         with self._errors():
             return [dict(row.items()) for row in self._run(sql, params)]
+
+    def table(self, sql: str, params: Mapping[str, Param] | None = None) -> pa.Table:
+        with self._errors():
+            return self._run(sql, params).to_arrow()
 
     @cached_property
     def _bigquery(self) -> Any:
@@ -140,11 +171,11 @@ class BigqueryWarehouse:
 
     @contextmanager
     def _staged(self, name: str, rows: pa.Table) -> Iterator[str]:
-        """The rows of `TABLES[name]` loaded in a table of their own, gone at the end; its quoted name."""
+        """The rows for `raw.{name}` loaded in a table of their own, gone at the end; its quoted name."""
         import pyarrow.parquet as pq
 
         place = f"{self.project}.raw.incoming_{name}_{uuid4().hex}"
-        schema = [self._bigquery.SchemaField(field.name, _TYPES[field.type]) for field in TABLES[name]]
+        schema = [self._bigquery.SchemaField(field.name, _TYPES[field.type]) for field in rows.schema]
         table = self._bigquery.Table(place, schema=schema)
         table.expires = datetime.now(UTC) + _STAGING_LIFE
         body = io.BytesIO()
@@ -193,3 +224,9 @@ def create_statement(name: str, fields: pa.Schema) -> str:
         return create
     lead = next(column for column in ("batch_id", "client_id", "source_key") if column in fields.names)
     return f"{create}\npartition by day\ncluster by {lead}"
+
+
+def add_columns_statement(name: str, fields: Sequence[pa.Field]) -> str:
+    """The DDL that adds columns to a raw table; their rows so far hold nothing in them."""
+    columns = ", ".join(f"add column if not exists {field.name} {_TYPES[field.type]}" for field in fields)
+    return f"alter table raw.{name} {columns}"

@@ -17,25 +17,29 @@ import pyarrow as pa
 
 from domain.errors import MissingError, RefusedError, TransientError, VigieError
 from resources.warehouse import (
-    OUTCOMES,
-    TABLES,
     Cell,
     Param,
     Row,
     batch_table,
     day_statements,
     day_table,
+    growing_table,
+    insert_statement,
     load_tables,
     replace_statements,
     request_statements,
+    rows_statements,
+    rows_table,
     whole_statements,
     whole_tables,
 )
+from resources.warehouse_tables import OUTCOMES, TABLES
 
 _TYPES = {
     pa.string(): "varchar",
     pa.date32(): "date",
     pa.int64(): "bigint",
+    pa.float64(): "double",
     pa.bool_(): "boolean",
     pa.timestamp("us", tz="UTC"): "timestamptz",
 }
@@ -63,6 +67,9 @@ class DuckdbWarehouse:
                 connection.execute(f'create schema if not exists "{schema}"')
             for name, fields in TABLES.items():
                 connection.execute(_create_table(name, fields))
+                for field in fields:  # a table of an earlier release lacks the columns that came since
+                    kind = _TYPES[field.type]
+                    connection.execute(f"alter table raw.{name} add column if not exists {field.name} {kind}")
 
     def replace_cells(self, cells: Sequence[Cell], rows: pa.Table, load_id: str) -> None:
         cell_rows, item_rows = load_tables(cells, rows, load_id)
@@ -84,6 +91,26 @@ class DuckdbWarehouse:
             for statement in day_statements(table, named, source="incoming_days"):
                 connection.execute(statement)
 
+    def replace_rows(self, table: str, cells: Iterable[tuple[str, date]], rows: pa.Table) -> None:
+        named = dict.fromkeys(cells)
+        incoming_cells, incoming = rows_table(table, named, rows)
+        if not named:
+            return
+        days = {day for _client, day in named}
+        with self._transaction() as connection:
+            connection.register("incoming_cells", incoming_cells)
+            connection.register("incoming_rows", incoming)
+            for statement in rows_statements(table, days, cells_from="incoming_cells", source="incoming_rows"):
+                connection.execute(statement)
+
+    def add_rows(self, table: str, rows: Sequence[Row]) -> None:
+        incoming = growing_table(table, rows)
+        if not incoming.num_rows:
+            return
+        with self._transaction() as connection:
+            connection.register("incoming_rows", incoming)
+            connection.execute(insert_statement(table, "incoming_rows"))
+
     def replace_tables(self, tables: Mapping[str, Sequence[Row]]) -> None:
         incoming = whole_tables(tables)
         if not incoming:
@@ -102,6 +129,10 @@ class DuckdbWarehouse:
                 connection.execute(statement)
 
     def query(self, sql: str, params: Mapping[str, Param] | None = None) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.table(sql, params).to_pylist()
+        return rows
+
+    def table(self, sql: str, params: Mapping[str, Param] | None = None) -> pa.Table:
         if not self.path.exists():
             raise self._missing("there is no such DuckDB file")
         given = dict(params or {})
@@ -109,8 +140,7 @@ class DuckdbWarehouse:
         text = _NAME.sub(lambda found: "$" + found[1] if found[1] in given else found[0], sql)
         with self._connection(read_only=True) as connection:
             connection.execute(f"set schema = '{self.models_schema}'")
-            rows: list[dict[str, Any]] = connection.execute(text, given).to_arrow_table().to_pylist()
-            return rows
+            return connection.execute(text, given).to_arrow_table()
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -1,7 +1,7 @@
-"""What a warehouse promises, and the shape of the raw tables that the platform itself writes.
+"""What a warehouse promises, and how the rows of a load become statements that swap them in.
 
-Here: the protocol, the tables, the rows of a load and the statements that swap them in, the same for both
-engines. Not here: a connection (duckdb_warehouse, bigquery_warehouse), nor models (dbt owns those).
+Here: the protocol, rows and statements, the same for both engines. Not here: the tables' columns (warehouse_tables),
+a connection (duckdb_warehouse, bigquery_warehouse), nor models (dbt owns those).
 """
 
 import re
@@ -15,125 +15,19 @@ import pyarrow as pa
 
 from domain.errors import PermanentError
 from domain.items import Item
+from resources.warehouse_tables import (
+    CELL_TABLES,
+    DAY_TABLES,
+    GROWING_TABLES,
+    INSTANT,
+    ITEM_ROWS,
+    TABLES,
+    WHOLE_TABLES,
+)
 
 Param = str | int | float | bool | date | datetime
 BATCH_DAYS = 7
-_INSTANT = pa.timestamp("us", tz="UTC")
 _BATCH_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
-
-def _required(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, nullable=False)
-
-
-_CELL = [_required("client_id", pa.string()), _required("day", pa.date32())]
-_LOAD = [_required("load_id", pa.string()), _required("loaded_at", _INSTANT)]
-
-ITEM_ROWS = pa.schema(
-    [
-        *_CELL,
-        _required("item_id", pa.string()),
-        _required("source_key", pa.string()),
-        pa.field("source_type", pa.string()),
-        pa.field("title", pa.string()),
-        pa.field("content", pa.string()),
-        pa.field("url", pa.string()),
-        pa.field("guid", pa.string()),
-        pa.field("published_at", pa.date32()),
-        pa.field("date_source", pa.string()),
-        pa.field("first_seen", pa.date32()),
-        pa.field("ingested_at", _INSTANT),
-        pa.field("language", pa.string()),
-        pa.field("content_hash", pa.string()),
-        pa.field("author", pa.string()),
-        pa.field("tags", pa.string()),
-        pa.field("word_count", pa.int64()),
-    ]
-)
-TABLES: dict[str, pa.Schema] = {
-    "items": pa.schema([*ITEM_ROWS, *_LOAD]),
-    "cells": pa.schema(
-        [
-            *_CELL,
-            _required("outcome", pa.string()),
-            _required("items", pa.int64()),
-            _required("sources_failed", pa.int64()),
-            *_LOAD,
-        ]
-    ),
-    # What each source gave on each day: the snapshots, counted.
-    "source_days": pa.schema(
-        [
-            _required("day", pa.date32()),
-            _required("source_key", pa.string()),
-            _required("outcome", pa.string()),
-            _required("error", pa.string()),
-            _required("items", pa.int64()),
-            _required("items_new", pa.int64()),
-            _required("undated", pa.int64()),
-            pa.field("newest_item", pa.date32()),
-            _required("fetched_at", _INSTANT),
-            _required("loaded_at", _INSTANT),
-        ]
-    ),
-    "build_cells": pa.schema(
-        [_required("batch_id", pa.string()), *_CELL, _required("requested_at", _INSTANT)],
-    ),
-    # Copies of the accounts' database: what is not named here (leases, fingerprints, workspaces) never gets there.
-    "accounts": pa.schema(
-        [
-            _required("name", pa.string()),
-            _required("number", pa.string()),
-            _required("type", pa.string()),
-            _required("environment_type", pa.string()),
-            _required("code_bu", pa.string()),
-            _required("mode", pa.string()),
-            _required("status", pa.string()),
-            _required("status_reason", pa.string()),
-            _required("desired_version", pa.int64()),
-            pa.field("applied_version", pa.int64()),
-            _required("drift_policy", pa.string()),
-            pa.field("drift", pa.string()),
-            pa.field("drift_seen_at", _INSTANT),
-            _required("updated_at", _INSTANT),
-            _required("exported_at", _INSTANT),
-        ]
-    ),
-    "account_versions": pa.schema(
-        [
-            _required("account", pa.string()),
-            _required("version", pa.int64()),
-            _required("iam_version", pa.string()),
-            _required("subnet_count", pa.int64()),
-            _required("enable_monitoring", pa.bool_()),
-            _required("tags", pa.string()),
-            _required("execution_mode", pa.string()),
-            _required("origin", pa.string()),
-            _required("requested_by", pa.string()),
-            _required("reason", pa.string()),
-            _required("requested_at", _INSTANT),
-        ]
-    ),
-    "account_jobs": pa.schema(
-        [
-            _required("account", pa.string()),
-            _required("version", pa.int64()),
-            _required("kind", pa.string()),
-            _required("attempt", pa.int64()),
-            _required("status", pa.string()),
-            pa.field("to_add", pa.int64()),
-            pa.field("to_change", pa.int64()),
-            pa.field("to_destroy", pa.int64()),
-            _required("intended_at", _INSTANT),
-            pa.field("launched_at", _INSTANT),
-            pa.field("finished_at", _INSTANT),
-            _required("error", pa.string()),
-        ]
-    ),
-}
-DAY_TABLES = frozenset({"source_days"})  # replaced by whole days
-WHOLE_TABLES = frozenset({"accounts", "account_versions", "account_jobs"})  # replaced whole, never by cells
-OUTCOMES = {"cells": ("ok", "degraded"), "source_days": ("ok", "failed")}  # what their column `outcome` may hold
 Row = Mapping[str, Any]
 
 
@@ -155,7 +49,7 @@ class Warehouse(Protocol):
     """
 
     def prepare(self) -> None:
-        """Create the schemas and the raw tables that are missing; what is there stays as it is."""
+        """Create the schemas, the raw tables and the columns that are missing; what is there stays as it is."""
 
     def replace_cells(self, cells: Sequence[Cell], rows: pa.Table, load_id: str) -> None:
         """Make `rows` (the columns of `items_table`) all that is known of `cells`, in one transaction.
@@ -169,6 +63,19 @@ class Warehouse(Protocol):
 
         A day without rows is emptied; days not named are untouched; the same call twice is one call. PermanentError
         for a table that is not replaced by days, a row of another day, or one that does not fit the columns.
+        """
+
+    def replace_rows(self, table: str, cells: Iterable[tuple[str, date]], rows: pa.Table) -> None:
+        """Make these rows all that a raw table (of CELL_TABLES) holds of these (client, day) cells, in one transaction.
+
+        A cell without rows is emptied; cells not named are untouched; the same call twice is one call. PermanentError
+        for a table that is not replaced by cells, a row of another cell, or rows that do not fit its columns.
+        """
+
+    def add_rows(self, table: str, rows: Sequence[Row]) -> None:
+        """Add these rows to a raw table that only grows (of GROWING_TABLES), in one transaction.
+
+        PermanentError for another table, or a row that does not fit its columns.
         """
 
     def replace_tables(self, tables: Mapping[str, Sequence[Row]]) -> None:
@@ -186,6 +93,9 @@ class Warehouse(Protocol):
 
         A table without a schema is a model of dbt; the raw ones are `raw.items` and so on.
         """
+
+    def table(self, sql: str, params: Mapping[str, Param] | None = None) -> pa.Table:
+        """The same rows as one Arrow table: for many of them."""
 
 
 def items_table(cells: Iterable[tuple[str, date, Sequence[Item]]]) -> pa.Table:
@@ -231,16 +141,14 @@ def load_tables(cells: Sequence[Cell], rows: pa.Table, load_id: str) -> tuple[pa
         for key, cell in named.items()
     ]
     loaded = rows.append_column("load_id", pa.repeat(pa.scalar(load_id), rows.num_rows))
-    loaded = loaded.append_column("loaded_at", pa.repeat(pa.scalar(now, _INSTANT), rows.num_rows))
+    loaded = loaded.append_column("loaded_at", pa.repeat(pa.scalar(now, INSTANT), rows.num_rows))
     return pa.Table.from_pylist(cell_rows, schema=TABLES["cells"]), loaded
 
 
 def day_table(name: str, days: Collection[date], rows: Sequence[Row]) -> pa.Table:
     """The rows of a table that is replaced by days. PermanentError for another table, or a row that does not fit."""
     if name not in DAY_TABLES:
-        raise PermanentError(
-            "the table is not replaced by days", where=f"raw.{name}", remedy=f"Those are: {', '.join(DAY_TABLES)}."
-        )
+        raise PermanentError("the table is not replaced by days", where=f"raw.{name}", remedy=_others(DAY_TABLES))
     made = _fitting(name, rows)
     strays = sorted({row["day"] for row in rows} - set(days))
     if strays:
@@ -250,6 +158,44 @@ def day_table(name: str, days: Collection[date], rows: Sequence[Row]) -> pa.Tabl
             remedy="Name every day whose rows are given.",
         )
     return made
+
+
+def rows_table(name: str, cells: Collection[tuple[str, date]], rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The cells (client_id, day) and the rows of a table that is replaced by cells. PermanentError for another table,
+    rows of a cell that is not named, or other columns."""
+    if name not in CELL_TABLES:
+        raise PermanentError("the table is not replaced by cells", where=f"raw.{name}", remedy=_others(CELL_TABLES))
+    if rows.schema.names != TABLES[name].names:
+        raise PermanentError(
+            f"the rows have other columns than the table: {', '.join(rows.schema.names)}",
+            where=f"raw.{name}",
+            remedy="Give the columns of resources.warehouse_tables.TABLES, in their order.",
+        )
+    found = rows.group_by(["client_id", "day"]).aggregate([]).to_pylist()
+    strays = sorted({(row["client_id"], row["day"]) for row in found} - set(cells))
+    if strays:
+        client_id, day = strays[0]
+        raise PermanentError(
+            f"{len(strays)} cells have rows but are not among the cells to replace",
+            where=f"raw.{name} {client_id}|{day}",
+            remedy="Name every cell whose rows are given.",
+        )
+    named = pa.table(
+        {"client_id": [client for client, _day in cells], "day": [day for _client, day in cells]},
+        schema=pa.schema([TABLES[name].field("client_id"), TABLES[name].field("day")]),
+    )
+    return named, rows.cast(TABLES[name])
+
+
+def growing_table(name: str, rows: Sequence[Row]) -> pa.Table:
+    """The rows to add to a table that only grows. PermanentError for another table, or a row that does not fit."""
+    if name not in GROWING_TABLES:
+        raise PermanentError("rows are not added to the table", where=f"raw.{name}", remedy=_others(GROWING_TABLES))
+    return _fitting(name, rows)
+
+
+def _others(tables: Iterable[str]) -> str:
+    return f"Those are: {', '.join(sorted(tables))}."
 
 
 def whole_tables(tables: Mapping[str, Sequence[Row]]) -> dict[str, pa.Table]:
@@ -292,19 +238,28 @@ def batch_table(batch_id: str, cells: Iterable[tuple[str, date]]) -> pa.Table:
 
 def replace_statements(cells: Sequence[Cell], *, cells_from: str, items_from: str | None) -> list[str]:
     """Swap the cells of the table `cells_from` for the rows of `items_from` (None: there are none)."""
+    span = {cell.day for cell in cells}
+    statements = [_delete("items", span, cells_from), _delete("cells", span, cells_from)]
+    if items_from:
+        statements.append(insert_statement("items", items_from))
+    return [*statements, insert_statement("cells", cells_from)]
+
+
+def rows_statements(table: str, days: Collection[date], *, cells_from: str, source: str | None) -> list[str]:
+    """Swap the rows of the cells in the table `cells_from`, of these days, for those of `source` (None: none)."""
+    delete = _delete(table, days, cells_from)
+    return [delete, insert_statement(table, source)] if source else [delete]
+
+
+def _delete(table: str, days: Collection[date], cells_from: str) -> str:
     # The span of days changes no result: it lets BigQuery read a few partitions rather than all.
-    first, last = min(cell.day for cell in cells), max(cell.day for cell in cells)
-    delete = (
-        "delete from raw.{table} as kept\n"  # noqa: S608 - days and our own table names
-        f"where kept.day between date '{first}' and date '{last}' and exists (\n"
+    return (
+        f"delete from raw.{table} as kept\n"  # noqa: S608 - days and our own table names
+        f"where kept.day between date '{min(days)}' and date '{max(days)}' and exists (\n"
         f"  select 1 from {cells_from} as cell\n"
         "  where cell.client_id = kept.client_id and cell.day = kept.day\n"
         ")"
     )
-    statements = [delete.format(table="items"), delete.format(table="cells")]
-    if items_from:
-        statements.append(_insert("items", items_from))
-    return [*statements, _insert("cells", cells_from)]
 
 
 def request_statements(batch_id: str, *, cells_from: str | None) -> list[str]:
@@ -314,14 +269,14 @@ def request_statements(batch_id: str, *, cells_from: str | None) -> list[str]:
         f"where kept.batch_id = '{batch_id}'\n"
         f"or kept.requested_at < current_timestamp - interval {BATCH_DAYS} day"
     )
-    return [delete, _insert("build_cells", cells_from)] if cells_from else [delete]
+    return [delete, insert_statement("build_cells", cells_from)] if cells_from else [delete]
 
 
 def day_statements(table: str, days: Collection[date], *, source: str | None) -> list[str]:
     """Swap the rows of these days for those of `source` (None: there are none)."""
     listed = ", ".join(f"date '{day}'" for day in sorted(days))
     delete = f"delete from raw.{table} as kept\nwhere kept.day in ({listed})"  # noqa: S608 - days, our own table names
-    return [delete, _insert(table, source)] if source else [delete]
+    return [delete, insert_statement(table, source)] if source else [delete]
 
 
 def whole_statements(sources: Mapping[str, str | None]) -> list[str]:
@@ -330,10 +285,11 @@ def whole_statements(sources: Mapping[str, str | None]) -> list[str]:
     for table, source in sources.items():
         statements.append(f"delete from raw.{table} where true")  # noqa: S608 - our own table names
         if source:
-            statements.append(_insert(table, source))
+            statements.append(insert_statement(table, source))
     return statements
 
 
-def _insert(table: str, source: str) -> str:
+def insert_statement(table: str, source: str) -> str:
+    """Add the rows of `source` to a raw table."""
     columns = ", ".join(TABLES[table].names)
     return f"insert into raw.{table} ({columns})\nselect {columns} from {source}"

@@ -6,6 +6,7 @@ Here: cells replaced whole, locks, reads, the statements in BigQuery's own gramm
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -15,17 +16,18 @@ import pytest
 
 from domain.errors import MissingError, PermanentError, RefusedError, TransientError
 from domain.items import Item
-from resources.bigquery_warehouse import BigqueryWarehouse, create_statement, transaction
+from resources.bigquery_warehouse import BigqueryWarehouse, add_columns_statement, create_statement, transaction
 from resources.duckdb_warehouse import DuckdbWarehouse
 from resources.warehouse import (
-    TABLES,
     Cell,
     Warehouse,
     items_table,
     replace_statements,
     request_statements,
+    rows_statements,
     whole_statements,
 )
+from resources.warehouse_tables import TABLES
 
 MONDAY, TUESDAY = date(2025, 3, 3), date(2025, 3, 4)
 
@@ -102,6 +104,58 @@ def test_the_same_load_twice_is_one_load(warehouse: DuckdbWarehouse) -> None:
     assert held(warehouse) == {("acme", MONDAY): "abc"}
     cells = warehouse.query("select day, items from raw.cells order by day")
     assert cells == [{"day": MONDAY, "items": 3}, {"day": TUESDAY, "items": 0}]
+
+
+def matches(*found: tuple[str, date, str]) -> pa.Table:
+    """Rows of raw.item_matches: (client, day, term)."""
+    clients, days, terms = zip(*found, strict=True) if found else ((), (), ())
+    many = len(found)
+    columns: dict[str, Sequence[object]] = {"client_id": clients, "day": days, "item_id": ["i"] * many}
+    columns |= {"field": ["title"] * many, "term_key": terms, "start_at": [0] * many, "end_at": [4] * many}
+    return pa.table(columns, schema=TABLES["item_matches"])
+
+
+def matched(warehouse: Warehouse) -> set[tuple[str, date, str]]:
+    rows = warehouse.table("select client_id, day, term_key from raw.item_matches").to_pylist()
+    return {(row["client_id"], row["day"], row["term_key"]) for row in rows}
+
+
+def test_rows_beside_the_items_are_replaced_by_the_same_cells(warehouse: DuckdbWarehouse) -> None:
+    acme, other = ("acme", MONDAY), ("other", MONDAY)
+    warehouse.replace_rows("item_matches", [acme, other], matches((*acme, "a"), (*acme, "b"), (*other, "c")))
+    warehouse.replace_rows("item_matches", [acme], matches((*acme, "b")))
+    assert matched(warehouse) == {(*acme, "b"), (*other, "c")}
+    warehouse.replace_rows("item_matches", [acme], matches())
+    warehouse.replace_rows("item_matches", [], matches())
+    assert matched(warehouse) == {(*other, "c")}
+    with pytest.raises(PermanentError, match=r"item_matches acme\|2025-03-04: 1 cells have rows"):
+        warehouse.replace_rows("item_matches", [acme], matches(("acme", TUESDAY, "a")))
+    with pytest.raises(PermanentError, match="not replaced by cells"):
+        warehouse.replace_rows("items", [acme], matches())
+    assert matched(warehouse) == {(*other, "c")}
+
+
+def test_a_growing_table_keeps_what_it_has(warehouse: DuckdbWarehouse) -> None:
+    text = dict.fromkeys(("content_hash", "prompt", "model", "summary", "event_type", "entities"), "x")
+    row = {**text, "input_tokens": 1, "output_tokens": 1, "read_at": datetime(2025, 3, 3, tzinfo=UTC)}
+    warehouse.add_rows("item_readings", [row])
+    warehouse.add_rows("item_readings", [{**row, "content_hash": "y"}])
+    warehouse.add_rows("item_readings", [])
+    assert [r["content_hash"] for r in warehouse.query("select * from raw.item_readings order by 1")] == ["x", "y"]
+    with pytest.raises(PermanentError, match="other columns"):
+        warehouse.add_rows("item_readings", [text])
+    with pytest.raises(PermanentError, match="not added"):
+        warehouse.add_rows("cells", [row])
+
+
+def test_a_warehouse_of_an_earlier_release_gets_the_columns_that_came_since(warehouse: DuckdbWarehouse) -> None:
+    load(warehouse, {("acme", MONDAY): "a"})
+    with duckdb.connect(warehouse.path) as connection:
+        connection.execute("alter table raw.items drop column duplicate_group")
+    warehouse.prepare()
+    load(warehouse, {("acme", TUESDAY): "b"})
+    rows = warehouse.query("select guid, duplicate_group from raw.items order by guid")
+    assert rows == [{"guid": "a", "duplicate_group": None}, {"guid": "b", "duplicate_group": ""}]
 
 
 def test_no_cells_is_no_work(warehouse: DuckdbWarehouse) -> None:
@@ -232,11 +286,14 @@ def test_every_statement_parses_as_bigquery() -> None:
         *replace_statements(loaded, cells_from="`p.raw.c`", items_from="`p.raw.i`"),
         *request_statements("batch-1", cells_from="`p.raw.b`"),
         *whole_statements({"accounts": "`p.raw.a`", "account_jobs": None}),
+        *rows_statements("item_matches", {MONDAY}, cells_from="`p.raw.c`", source="`p.raw.m`"),
+        add_columns_statement("items", [TABLES["items"].field("duplicate_group")]),
         *(create_statement(name, fields) for name, fields in TABLES.items()),
     ]
     parsed = [sqlglot.parse_one(statement, dialect="bigquery").key for statement in script]
     cells, batch, whole = ["delete", "delete", "insert", "insert"], ["delete", "insert"], ["delete", "insert", "delete"]
-    assert parsed == [*cells, *batch, *whole, *["create"] * len(TABLES)]
+    rows, columns = ["delete", "insert"], ["alter"]
+    assert parsed == [*cells, *batch, *whole, *rows, *columns, *["create"] * len(TABLES)]
 
 
 def test_a_load_is_one_bigquery_transaction() -> None:

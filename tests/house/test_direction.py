@@ -20,6 +20,7 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 # From the bottom up. What shares a line does not import each other.
 LEVELS = (
     ("domain",),
+    ("options",),
     ("settings",),
     ("resources",),
     ("partitions",),
@@ -30,7 +31,7 @@ LEVELS = (
     ("local",),
     ("terminal",),
     ("account_views",),
-    ("accounts_cli", "ingest_cli", "aws_lambda"),
+    ("accounts_cli", "ingest_cli", "setup_cli", "aws_lambda"),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
