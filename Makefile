@@ -1,7 +1,7 @@
 # The front door. Every target sets up what it needs; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test crash check bench clean lock
+.PHONY: help setup demo dev test e2e crash check bench clean lock
 
 export VIGIE_TARGET ?= dev
 # Where Dagster keeps runs, partitions and cursors: a folder that lasts, one per target.
@@ -19,7 +19,7 @@ ARGS ?=
 WORKERS ?= 3
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 setup: .venv/.ready ## install everything into .venv from requirements.lock
 
@@ -45,6 +45,9 @@ dev: setup ## start the Dagster UI and daemon (VIGIE_TARGET=dev, PORT=3000)
 
 test: setup ## run the tests (ARGS="-k word" chooses)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+e2e: setup ## run the commands and the demo as a user does, and look at the pages in a browser
+	@$(BIN)/python -m pytest -m "e2e and not crash" -n 2 --dist loadfile $(ARGS)
 
 crash: setup ## kill workers before every step of a change: nothing is launched twice
 	@$(BIN)/python -m pytest -m crash $(ARGS)

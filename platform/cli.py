@@ -12,6 +12,8 @@ import typer
 
 from accounts_cli import accounts
 from ingest_cli import ingest
+from newsletter_cli import newsletter
+from setup_cli import setup
 from terminal import errors_in_words, out, table
 
 app = typer.Typer(
@@ -29,7 +31,9 @@ app.add_typer(accounts, name="accounts")
 app.add_typer(clients, name="clients")
 app.add_typer(catalog, name="catalog")
 app.add_typer(target, name="target")
+app.add_typer(newsletter, name="newsletter")
 app.command()(ingest)
+app.command()(setup)
 
 
 @clients.command("check")
@@ -140,10 +144,29 @@ def target_list() -> None:
 
     They are the files in platform/targets/ and in .vigie/targets/.
     """
-    from settings import Environment, target_names
+    from settings import choice, target_names
 
-    for name in target_names(Environment().home):
+    for name in target_names(choice().home):
         out.print(name)
+
+
+@target.command("env")
+def target_env() -> None:
+    """Print what dbt's own command line needs, no secret.
+
+    A shell takes it over, best for one command only: (eval "$(vigie target env)" && dbt ls)
+    """
+    import shlex
+
+    from resources.dbt import dbt_environment
+    from settings import load_settings
+
+    with errors_in_words():
+        settings = load_settings()
+    project = str(settings.dbt_project)
+    fixed = {"DBT_PROJECT_DIR": project, "DBT_PROFILES_DIR": project, "VIGIE_DBT_TARGET": settings.dbt.target}
+    for name, value in {**fixed, **dbt_environment(settings)}.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
 
 
 @app.command()

@@ -74,11 +74,12 @@ class Stages:
     items: Stage
     warehouse: Stage
     newsletters: Stage
+    dashboard: Stage
     accounts: Stage
     drift: Stage
     account_export: Stage
 
     def all(self) -> list[UnresolvedAssetJobDefinition]:
         """Their jobs."""
-        clients = (self.configs, self.sources, self.items, self.warehouse, self.newsletters)
+        clients = (self.configs, self.sources, self.items, self.warehouse, self.newsletters, self.dashboard)
         return [stage.job for stage in (*clients, self.accounts, self.drift, self.account_export)]

@@ -1,9 +1,13 @@
-"""What starts by the clock: the day's sources, the nightly look for drift.
+"""What starts by the clock: the day's sources, the nightly look for drift, the nightly upkeep of the warehouse, mail.
 
 Not here: what follows what materialized, or what the database says (sensors).
 """
 
+from collections.abc import Mapping, Sequence
+
 from dagster import (
+    AssetCheckKey,
+    AssetKey,
     DefaultScheduleStatus,
     ResourceParam,
     RunRequest,
@@ -12,11 +16,20 @@ from dagster import (
     SkipReason,
     schedule,
 )
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from assets.names import DBT_DOCS
+from domain.deliveries import last_week
+from domain.ranges import Range, Rectangle
 from jobs import Stages
-from partitions import ACCOUNTS, Partitions, today
+from partitions import ACCOUNTS, CLIENTS, Partitions, rectangle_tags, today
 from resources.account_desk import AccountDesk
+from resources.archive import Archive
+from resources.delivery import DeliveryDesk
+from resources.object_store import ObjectStoreResource
 from settings import Schedule
+
+Due = Mapping[AssetKey, tuple[Sequence[AssetKey], Sequence[AssetCheckKey]]]
 
 
 def daily_sources(partitions: Partitions, stages: Stages, settings: Schedule) -> ScheduleDefinition:
@@ -41,6 +54,35 @@ def daily_sources(partitions: Partitions, stages: Stages, settings: Schedule) ->
         )
 
     return daily
+
+
+def nightly_upkeep(job: UnresolvedAssetJobDefinition, due: Due, settings: Schedule) -> ScheduleDefinition:
+    """Every test over all rows, history, freshness and docs, at the hour the target says.
+
+    `due` says, of each asset that has been built, what there is to do about it: a test of a table that is not there yet
+    would only fail.
+    """
+    hour, minute = settings.nightly_at.split(":")
+
+    @schedule(
+        name="nightly_dbt",
+        job=job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        execution_timezone=settings.timezone,
+        default_status=DefaultScheduleStatus.RUNNING,
+        description="Tests every row of the warehouse, keeps its history, looks how fresh its sources are.",
+    )
+    def nightly(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+        built = [key for key in due if context.instance.get_latest_materialization_event(key)]
+        if not built:
+            return SkipReason("nothing of the warehouse has been built yet.")
+        return RunRequest(
+            run_key=f"dbt-{context.scheduled_execution_time:%Y-%m-%d}",
+            asset_selection=[AssetKey(DBT_DOCS), *(asset for key in built for asset in due[key][0])],
+            asset_check_keys=[check for key in built for check in due[key][1]],
+        )
+
+    return nightly
 
 
 def nightly_drift(stages: Stages, at: str, timezone: str) -> ScheduleDefinition:
@@ -73,3 +115,32 @@ def nightly_drift(stages: Stages, at: str, timezone: str) -> ScheduleDefinition:
         ]
 
     return nightly
+
+
+def daily_deliveries(job: UnresolvedAssetJobDefinition, at: str, timezone: str, on: bool) -> ScheduleDefinition:
+    """Mails what is due of the last week that is over: on Mondays, and later what was refused or came late."""
+    hour, minute = at.split(":")
+
+    @schedule(
+        name="daily_deliveries",
+        job=job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        execution_timezone=timezone,
+        default_status=DefaultScheduleStatus.RUNNING if on else DefaultScheduleStatus.STOPPED,
+        description="Mails the issues of the last week that is over, each once, to the clients that ask for it.",
+    )
+    def daily(
+        context: ScheduleEvaluationContext, delivery: ResourceParam[DeliveryDesk], data_store: ObjectStoreResource
+    ) -> RunRequest | SkipReason:
+        if not delivery.is_on:
+            return SkipReason("this target mails nothing (delivery.kind: none).")
+        week = last_week(today())
+        known = context.instance.get_dynamic_partitions(CLIENTS)
+        due = delivery.due(Archive(data_store.store()).configs(known).values(), week)
+        if not due:
+            return SkipReason(f"nothing is due of the week of {week}.")
+        waiting = [client for client in known if client in due]
+        cells = Rectangle(Range(waiting[0], waiting[-1]), Range(str(week), str(week)))
+        return RunRequest(run_key=f"deliveries-{context.scheduled_execution_time:%Y-%m-%d}", tags=rectangle_tags(cells))
+
+    return daily

@@ -1,8 +1,8 @@
 """The answers one target gives to every question the platform asks at its start, typed and frozen.
 
-Here: reading `VIGIE_TARGET`, the environment, `.env` and `targets/<name>.yaml`; refusing what is missing, with the
-remedy. Not here: opening anything. Secrets are named here (`SecretRef`), never read here. The only module that
-reads the environment.
+Here: reading `VIGIE_TARGET`, the environment, the answers of set-up, `.env` and `targets/<name>.yaml`; refusing what is
+missing, with the remedy. Not here: opening anything. Secrets are named here (`SecretRef`), never read here. The only
+module that reads the environment.
 """
 
 import os
@@ -19,29 +19,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import SettingsError
+from domain.target_answers import read_answers, references, substituted
+from options import Delivery, LanguageModel
+from options import SecretRef as SecretRef
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TARGETS = Path(__file__).resolve().parent / "targets"
 STATE = PROJECT_ROOT / ".vigie"  # what this machine keeps, never committed: a folder per target, own targets
-_REFERENCE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+_TARGET = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SecretRef(_Frozen):
-    """Where a secret is, never what it is: an environment variable, or a path and key in the vault."""
-
-    env: str | None = None
-    vault: str | None = None
-    key: str = "value"
-
-    @model_validator(mode="after")
-    def _exactly_one_place(self) -> "SecretRef":
-        if (self.env is None) == (self.vault is None):
-            raise ValueError("name exactly one place: `env: NAME` or `vault: path` with `key: name`")
-        return self
 
 
 class DirectoryLocation(_Frozen):
@@ -116,9 +105,13 @@ class BigQueryWarehouse(_Frozen):
 
 
 class Dbt(_Frozen):
-    """Which output of `dbt_project/profiles.yml` this target builds with."""
+    """Which output of `dbt_project/profiles.yml` this target builds with; how long (seconds) until what failed is tried
+    again; artifacts stay of the newest `keep_runs` invocations, for `keep_days`."""
 
     target: Literal["dev", "prod"]
+    retry_seconds: Annotated[float, Field(ge=0)] = 30.0
+    keep_runs: Annotated[int, Field(ge=1)] = 20
+    keep_days: Annotated[float, Field(gt=0)] = 7.0
 
 
 class Schematics(_Frozen):
@@ -196,9 +189,10 @@ class Fetch(_Frozen):
 
 
 class Schedule(_Frozen):
-    """When the day's work starts (`HH:MM` in `timezone`), and how often sensors look (seconds)."""
+    """When the day's work and the night's start (`HH:MM` in `timezone`), and how often sensors look (seconds)."""
 
     daily_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "05:00"
+    nightly_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "02:00"
     timezone: str = "UTC"
     sensor_seconds: Annotated[int, Field(ge=1)] = 30
 
@@ -220,6 +214,8 @@ class Settings(_Frozen):
     secrets: Secrets
     fetch: Fetch = Fetch()
     schedule: Schedule = Schedule()
+    language_model: LanguageModel = LanguageModel()
+    delivery: Delivery = Delivery()
 
     @property
     def migrations(self) -> Path:
@@ -241,32 +237,35 @@ class Environment(BaseSettings):
     home: Path = STATE
 
 
-def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def load_settings(environment: Mapping[str, str] | None = None, answers: Mapping[str, str] | None = None) -> Settings:
     """The settings of the target that `VIGIE_TARGET` names (default `dev`).
 
-    `environment` stands in for the process environment and `.env` (tests). Raises SettingsError naming everything
-    that is missing or wrong at once, and the command that mends it.
+    `environment` stands in for the process environment and `.env` (tests), `answers` for what set-up has kept. Raises
+    SettingsError naming everything that is missing or wrong at once, and the command that mends it.
     """
-    values = dict(environment) if environment is not None else _process_environment()
-    chosen = Environment.model_validate(
-        {key: values[f"VIGIE_{key.upper()}"] for key in Environment.model_fields if values.get(f"VIGIE_{key.upper()}")}
-    )
+    process = os.environ if environment is None else environment
+    values = _process_environment() if environment is None else dict(environment)
+    chosen = choice(values)
     path = _target_file(chosen)
     home = chosen.home.resolve() / chosen.target
     document = _read(path)
+    kept = kept_answers(chosen) if answers is None else answers
+    values |= {name: answer for name, answer in kept.items() if not process.get(name)}
     missing: dict[str, str] = {}
-    answers = _substitute(document, values | {"TARGET_HOME": str(home)}, missing)
+    whole = substituted(document, values | {"TARGET_HOME": str(home)}, missing)
     if missing:
         raise SettingsError(
-            f"target {chosen.target!r} is incomplete: " + ", ".join(f"{v} ({k})" for k, v in missing.items()) + ".",
+            f"target {chosen.target!r} is incomplete: "
+            + ", ".join(f"{name} ({place})" for name, place in missing.items())
+            + ".",
             where=_shown(path),
-            remedy="Give each a value in .env: "
-            + " && ".join(f"echo {name}=... >> .env" for name in dict.fromkeys(missing.values())),
+            remedy=f"Run: vigie setup --terraform-outputs FILE --target {chosen.target}. Or give each a value in .env: "
+            + " && ".join(f"echo {name}=... >> .env" for name in missing),
         )
     try:
         return Settings.model_validate(
             {
-                **answers,
+                **whole,
                 "target": chosen.target,
                 "home": home,
                 "dagster_home": values.get("DAGSTER_HOME") or None,
@@ -283,12 +282,36 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 def target_names(home: Path = STATE) -> list[str]:
     """The targets there are: one file each, the project's and this machine's own (`{home}/targets/`)."""
-    return sorted({path.stem for folder in (TARGETS, own_targets(home)) for path in folder.glob("*.yaml")})
+    files = (path for folder in (TARGETS, own_targets(home)) for path in folder.glob("*.yaml"))
+    return sorted({path.stem for path in files if _TARGET.fullmatch(path.stem)})
 
 
 def own_targets(home: Path = STATE) -> Path:
     """Where targets are that belong to this machine alone: the demo's, a test's, one that you try out."""
     return home / "targets"
+
+
+def choice(values: Mapping[str, str] | None = None) -> Environment:
+    """Which target is chosen, and where this machine keeps its state; `values` as for `load_settings`."""
+    given = _process_environment() if values is None else values
+    named = {key: given.get(f"VIGIE_{key.upper()}") for key in Environment.model_fields}
+    return Environment.model_validate({key: value for key, value in named.items() if value})
+
+
+def questions(chosen: Environment) -> set[str]:
+    """The variables that the target's file refers to, and that differ between installations."""
+    return references(_read(_target_file(chosen))) - {"TARGET_HOME"}
+
+
+def answers_file(chosen: Environment) -> Path:
+    """Where set-up keeps the values of the target's variables. The process's win over them, they over those of .env."""
+    return own_targets(chosen.home) / f"{chosen.target}.answers.yaml"
+
+
+def kept_answers(chosen: Environment) -> dict[str, str]:
+    """What set-up has kept for the target: nothing before the first."""
+    path = answers_file(chosen)
+    return read_answers(path.read_bytes(), _shown(path)) if path.is_file() else {}
 
 
 def _process_environment() -> dict[str, str]:
@@ -324,7 +347,7 @@ def exported(variables: Mapping[str, str]) -> Iterator[None]:
 def _target_file(chosen: Environment) -> Path:
     for folder in (TARGETS, own_targets(chosen.home)):
         path = folder / f"{chosen.target}.yaml"
-        if re.fullmatch(r"[a-z][a-z0-9_-]*", chosen.target) and path.is_file():
+        if _TARGET.fullmatch(chosen.target) and path.is_file():
             return path
     known = target_names(chosen.home)
     raise SettingsError(
@@ -343,24 +366,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SettingsError("is not a mapping of answers.", where=_shown(path), remedy="See platform/targets/dev.yaml.")
     return document
-
-
-def _substitute(node: Any, values: Mapping[str, str], missing: dict[str, str], at: str = "") -> Any:
-    """`${NAME}` in any text becomes its value; a name without one is noted in `missing` (path -> name)."""
-    if isinstance(node, dict):
-        return {k: _substitute(v, values, missing, f"{at}.{k}" if at else str(k)) for k, v in node.items()}
-    if isinstance(node, list):
-        return [_substitute(v, values, missing, f"{at}[{i}]") for i, v in enumerate(node)]
-    if not isinstance(node, str):
-        return node
-
-    def value_of(match: re.Match[str]) -> str:
-        found = values.get(match[1])
-        if not found:
-            missing[at] = match[1]
-        return found or ""
-
-    return _REFERENCE.sub(value_of, node)
 
 
 def _in_words(error: Any) -> str:

@@ -8,10 +8,37 @@
 {% macro requested_cells() %}
   {# The relation of requested (client_id, day): the batch's, or every loaded cell without a batch. #}
   {%- if var('batch_id') -%}
-    (select distinct client_id, day from {{ control_table('build_cells') }} where batch_id = '{{ var('batch_id') }}')
+    (select distinct client_id, day from {{ control_table('build_cells') }}
+    where batch_id = '{{ var('batch_id') }}' /*slice*/)
   {%- else -%}
-    (select distinct client_id, day from {{ control_table('cells') }})
+    (select distinct client_id, day from {{ control_table('cells') }} where true /*slice*/)
   {%- endif -%}
+{% endmacro %}
+
+{% macro sliced(sql) %}
+  {# A model's SQL once per slice of the requested clients, of at most so many items or one client: what one statement takes
+     in memory does not grow with the batch. Every model by cells looks at one cell at a time, so slices change no row. #}
+  {%- set counted = run_query('select asked.client_id, coalesce(sum(loaded.items), 0) as items from ' ~ requested_cells()
+    ~ ' as asked left join ' ~ control_table('cells') ~ ' as loaded'
+    ~ ' on loaded.client_id = asked.client_id and loaded.day = asked.day group by asked.client_id order by asked.client_id') -%}
+  {%- set slices, open = [], namespace(first=none, last=none, items=0) -%}
+  {%- for client_id, items in counted.rows -%}
+    {%- if open.first is not none and open.items + items > var('items_at_once') -%}
+      {%- do slices.append((open.first, open.last)) -%}
+      {%- set open.first, open.items = none, 0 -%}
+    {%- endif -%}
+    {%- set open.first, open.last, open.items = open.first or client_id, client_id, open.items + items -%}
+  {%- endfor -%}
+  {%- if not slices -%}
+    {{- return([sql]) -}}
+  {%- endif -%}
+  {%- do slices.append((open.first, open.last)) -%}
+  {%- set statements = [] -%}
+  {%- for first, last in slices -%}
+    {%- set clients = "and client_id between '" ~ first ~ "' and '" ~ last ~ "'" -%}
+    {%- do statements.append(sql | replace('/*slice*/', clients)) -%}
+  {%- endfor -%}
+  {{- return(statements) -}}
 {% endmacro %}
 
 {% macro requested_rows(relation) %}

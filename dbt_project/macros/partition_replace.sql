@@ -8,19 +8,22 @@
 
   {{ run_hooks(pre_hooks, inside_transaction=False) }}
   {{ run_hooks(pre_hooks, inside_transaction=True) }}
+  {%- set slices = sliced(sql) -%}
 
   {%- if existing is none or existing.is_view or should_full_refresh() -%}
     {%- if existing is not none -%}
       {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
     {%- call statement('main') -%}
-      {{ create_table_as(False, target_relation, sql) }}
+      {{ create_table_as(False, target_relation, slices[0]) }}
     {%- endcall -%}
+    {%- do add_slices(target_relation, slices[1:]) -%}
   {%- else -%}
     {%- set incoming = make_temp_relation(target_relation) -%}
     {%- call statement('incoming') -%}
-      {{ create_table_as(True, incoming, sql) }}
+      {{ create_table_as(True, incoming, slices[0]) }}
     {%- endcall -%}
+    {%- do add_slices(incoming, slices[1:]) -%}
     {%- set columns = match_columns(incoming, existing) -%}
     {%- call statement('main') -%}
       {{ replace_cells_sql(target_relation, incoming, columns) }}
@@ -72,6 +75,14 @@
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+{% macro add_slices(relation, slices) %}
+  {%- for slice in slices -%}
+    {%- call statement('slice') -%}
+      insert into {{ relation }} {{ slice }}
+    {%- endcall -%}
+  {%- endfor -%}
+{% endmacro %}
 
 {% macro replace_cells_sql(target_relation, incoming, columns) %}
   {#- A row outside the requested cells is not inserted: its cell was not emptied, it would be there twice. -#}

@@ -15,9 +15,10 @@ from dagster import (
     ResourceParam,
     asset,
 )
-from dagster_dbt import DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+from dagster_dbt import DbtProject, dbt_assets
 
-from assets.names import ACCOUNT_MODELS, ACCOUNTS_EXPORT
+from assets.dbt_runs import build
+from assets.names import ACCOUNT_MODELS, ACCOUNTS_EXPORT, SNAPSHOTS
 from assets.outcomes import in_words
 from assets.warehouse import ModelTranslator
 from resources.account_desk import AccountDesk
@@ -51,11 +52,11 @@ def account_warehouse_assets(project: DbtProject) -> list[AssetsDefinition]:
         manifest=project.manifest_path,
         project=project,
         select=ACCOUNT_MODELS,
-        # The three raw tables are one asset: the export.
-        dagster_dbt_translator=ModelTranslator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)),
+        exclude=SNAPSHOTS,
+        dagster_dbt_translator=ModelTranslator(),
         pool="warehouse",
     )
     def account_models(context: AssetExecutionContext, dbt: DbtResource) -> Iterator[Any]:
-        yield from dbt.cli(["build"], context=context).stream()
+        yield from build(context, dbt)
 
     return [accounts_export, account_models]

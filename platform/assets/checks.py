@@ -1,7 +1,7 @@
-"""What people configure, as assets that Vigie does not make: the client files and the source catalog, and checks.
+"""What people configure, as assets that Vigie does not make: client files, source catalog, selection rules; and checks.
 
-Here: both, and the checks' results for whoever reports them as files change. Not here: dbt's tests, which dagster-dbt
-turns into checks by itself.
+Here: all three, and the checks' results for whoever reports them as files change. Not here: dbt's tests, which
+dagster-dbt turns into checks by itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,21 @@ from dagster import (
     asset_check,
 )
 
-from assets.names import CATALOG_VALID, CLIENT_FILES, FILES_VALID, SOURCE_CATALOG
+from assets.names import (
+    CATALOG_VALID,
+    CLIENT_FILES,
+    FILES_VALID,
+    RULES_VALID,
+    SELECTION_RULES,
+    SOURCE_CATALOG,
+)
 from domain.catalog import Catalog
 from domain.errors import ConfigError
-from resources.config_bucket import ConfigBucket
+from domain.selection_rules import named_profiles
+from resources.config_bucket import CATALOG_KEY, ConfigBucket
 from resources.object_store import ObjectStoreResource
+
+_LISTED = 100  # remarks in a check's metadata: a thousand clients may share one mistake
 
 
 def configured_assets() -> list[AssetSpec]:
@@ -39,11 +49,18 @@ def configured_assets() -> list[AssetSpec]:
             group_name="configured",
             kinds={"yaml"},
         ),
+        AssetSpec(
+            SELECTION_RULES,
+            description="canonical/ingestion/ingestion_profiles.yaml and canonical/scopes/ in the config bucket: "
+            "which items each source may bring.",
+            group_name="configured",
+            kinds={"yaml"},
+        ),
     ]
 
 
 def config_checks() -> list[AssetChecksDefinition]:
-    """Both checks, to be run by hand or with a materialization."""
+    """The checks, to be run by hand; runs and the sensor report them by themselves."""
 
     @asset_check(asset=CLIENT_FILES, name=FILES_VALID, description="Every file under clients/ can be read.")
     def client_files_valid(config_store: ObjectStoreResource) -> AssetCheckResult:
@@ -57,7 +74,21 @@ def config_checks() -> list[AssetChecksDefinition]:
         except ConfigError as error:
             return catalog_valid(error)
 
-    return [client_files_valid, source_catalog_valid]
+    @asset_check(
+        asset=SELECTION_RULES,
+        name=RULES_VALID,
+        description="The ingestion profiles and the scopes can be read, and every profile that is named exists.",
+    )
+    def selection_rules_valid(config_store: ObjectStoreResource) -> AssetCheckResult:
+        bucket = ConfigBucket(config_store.store())
+        try:
+            catalog = bucket.catalog()
+        except ConfigError:  # which source_catalog_valid says
+            catalog = Catalog(CATALOG_KEY, {}, {})
+        clients, _invalid = bucket.active_clients()
+        return rules_valid(bucket, catalog, {client.client_id: named_profiles(client) for client in clients})
+
+    return [client_files_valid, source_catalog_valid, selection_rules_valid]
 
 
 def files_valid(invalid: Mapping[str, ConfigError]) -> AssetCheckResult:
@@ -85,6 +116,30 @@ def catalog_valid(catalog: Catalog | ConfigError) -> AssetCheckResult:
         if isinstance(catalog, ConfigError)
         else f"{len(catalog.sources)} sources, {len(catalog.bouquets)} bouquets, {len(problems)} remarks.",
         metadata={"remarks": MetadataValue.md(listed(problems))},
+    )
+
+
+def rules_valid(bucket: ConfigBucket, catalog: Catalog, named: Mapping[str, Mapping[str, str]]) -> AssetCheckResult:
+    """Failed as an error where one of the files is broken as a whole, as a warning where there are only remarks.
+
+    `named` says which profile each client names for which bouquet. The files are read: once per run or look.
+    """
+    broken: ConfigError | None = None
+    remarks: list[str] = []
+    try:
+        rules = bucket.selection_rules()
+        remarks = [str(remark) for remark in rules.remarks_on(catalog, named)]
+        said = f"{len(rules.profiles)} profiles, {len(remarks)} remarks."
+    except ConfigError as error:
+        broken, said = error, str(error)
+    more = [f"and {len(remarks) - _LISTED:,} more"] if len(remarks) > _LISTED else []
+    return AssetCheckResult(
+        asset_key=SELECTION_RULES,
+        check_name=RULES_VALID,
+        passed=not broken and not remarks,
+        severity=AssetCheckSeverity.ERROR if broken else AssetCheckSeverity.WARN,
+        description=said,
+        metadata={"found": len(remarks), "remarks": MetadataValue.md(listed([*remarks[:_LISTED], *more]))},
     )
 
 

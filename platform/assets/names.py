@@ -2,14 +2,17 @@
 
 CLIENT_FILES = "client_files"
 SOURCE_CATALOG = "source_catalog"
+SELECTION_RULES = "selection_rules"
 CLIENT_CONFIG = "client_config"
 SOURCE_SNAPSHOTS = "source_snapshots"
 CLIENT_ITEMS = "client_items"
 LAST_MODEL = "newsletter_items"  # the model that the newsletters read
 NEWSLETTER = "newsletter"
+NEWSLETTER_DELIVERY = "newsletter_delivery"
 
 FILES_VALID = "client_files_valid"
 CATALOG_VALID = "source_catalog_valid"
+RULES_VALID = "selection_rules_valid"
 SOURCE_HEALTH = "source_health"
 STALE_SOURCE = "stale_source"
 DATES_UNKNOWN = "dates_mostly_unknown"
@@ -29,6 +32,13 @@ NO_DRIFT = "no_drift"
 SCHEMATICS_POOL = "schematics"  # its slots bound the jobs in Schematics over all runs
 STEP_TAG = "vigie/account_step"  # of an account's run: the step that the sensor asked for
 ACCOUNTS_EXPORT = "accounts_export"
+ITEM_MATCHES = "item_matches"
+ITEM_READINGS = "item_readings"
+ACCOUNT_COMPLIANCE = "account_compliance"  # the last model about accounts
+DASHBOARD = "dashboard"
 ACCOUNT_MODELS = "tag:accounts"  # dbt's selection of the models about accounts
+SNAPSHOTS = "resource_type:snapshot"  # dbt's selection of what keeps history
+DBT_DOCS = "warehouse_docs"
+TARGET_TAG = "vigie/target"  # of every run of dbt: the target whose warehouse it builds
 VERSION_TAG = "dagster/data_version"  # of accounts_export: the fingerprint of what was exported
 STAGE_TAG = "vigie/stage"  # of every account's run: dagster.yaml bounds how many run at once

@@ -1,13 +1,15 @@
-"""newsletter [client x week]: a page, a Markdown file, JSON and a manifest per client and week, in V2's place.
+"""newsletter [client x week]: the pages of a client's week, in V2's place, and why each story is in or out.
 
-Here: reading the mart, writing the files, recording each page. Not here: composition and rendering
-(domain.newsletters), nor when a page is due (sensors.chaining).
+Here: reading the models, writing the files, recording each page. Not here: selection, composition and rendering
+(domain.newsletters, domain.explanations), nor when a page is due (sensors.chaining).
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 import orjson
 from dagster import (
@@ -26,14 +28,38 @@ from assets.names import CLIENT_CONFIG, LAST_MODEL, NEWSLETTER
 from assets.outcomes import Outcomes
 from domain.clients import ClientConfig
 from domain.errors import MissingError
-from domain.newsletters import Newsletter, Section, Story, compose, manifest, render_html, render_markdown, to_json
+from domain.explanations import Contribution, explain, render_explanation
+from domain.newsletters import compose, manifest, render_html, render_markdown, to_json
+from domain.selection_policy import Policy, read_policy
+from domain.stories import Newsletter, Story
 from partitions import Partitions, client_week, split
 from resources.archive import Archive
 from resources.object_store import ObjectStore, ObjectStoreResource
-from resources.warehouse import Warehouse
+from resources.warehouse import Param, Warehouse
 from resources.warehouse_resource import WarehouseResource
 
 _PREVIEW = 4000  # characters of Markdown shown in the UI
+_AT_ONCE = 100  # clients whose rows are held at the same time
+_STORIES = """
+select client_id, item_id, source_key, source_type, title, summary, url, day, published_at, date_source, language,
+       also_in_sources, score, duplicate_group, event_type, event_path, critical, domains, companies, molecules,
+       technologies, trademarks, summary_path
+from newsletter_items
+where day between @first and @last and client_id between @from_client and @to_client
+"""
+_CONTRIBUTIONS = """
+select client_id, day, item_id, step, kind, name, value, because
+from score_contributions
+where day between @first and @last and client_id between @from_client and @to_client
+"""
+
+
+@dataclass
+class Candidates:
+    """What one client's week is chosen from, and what its scores are made of, by (item, day)."""
+
+    stories: list[Story] = field(default_factory=list)
+    contributions: defaultdict[tuple[str, date], list[Contribution]] = field(default_factory=lambda: defaultdict(list))
 
 
 def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
@@ -70,58 +96,60 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
         configs = Archive(data_store.store()).configs(sorted({client for _week, client in wanted}))
         pages = newsletter_store.store()
         for week, group in groupby(wanted, key=lambda cell: cell[0]):
-            clients = [client for _week, client in group]
-            stories = _stories(warehouse.warehouse(), clients, week)
-            for client in clients:
+            for client, found in _candidates(warehouse.warehouse(), [client for _week, client in group], week):
                 key = client_week(client, week)
                 try:
-                    page = _page(configs.get(client), client, week, stories[client])
-                    files = _write(pages, page)
+                    config = _known(configs.get(client), client)
+                    policy = read_policy(config)
+                    page = compose(client, config.name, config.language, week, found.stories, policy)
+                    files = _write(pages, page, policy, found)
                 except Exception as error:  # noqa: BLE001 (one client's page must not stop the others)
                     outcomes.fail(key, error)
                     continue
-                yield outcomes.record(key, _metadata(page, pages.uri, files))
+                yield outcomes.record(key, _metadata(page, policy, pages.uri, files))
         outcomes.close()
 
     return [newsletter]
 
 
-def _stories(warehouse: Warehouse, clients: Sequence[str], week: date) -> dict[str, list[Story]]:
-    """Client -> its stories of the week; one query for all of them."""
-    rows = warehouse.query(
-        """
-        select client_id, item_id, source_key, source_type, title, summary, url, day, published_at, date_source,
-               language, also_in_sources
-        from newsletter_items
-        where day between @first and @last and client_id between @from_client and @to_client
-        """,
-        {"first": week, "last": week + timedelta(days=6), "from_client": clients[0], "to_client": clients[-1]},
-    )
-    stories: dict[str, list[Story]] = defaultdict(list)
-    for row in rows:
-        stories[row.pop("client_id")].append(Story(**row))
-    return stories
+def _candidates(warehouse: Warehouse, clients: Sequence[str], week: date) -> Iterator[tuple[str, Candidates]]:
+    """Each client with what its week is chosen from: two queries for many of them."""
+    for start in range(0, len(clients), _AT_ONCE):
+        some = clients[start : start + _AT_ONCE]
+        cells: dict[str, Param] = {
+            "first": week,
+            "last": week + timedelta(days=6),
+            "from_client": some[0],
+            "to_client": some[-1],
+        }
+        found: defaultdict[str, Candidates] = defaultdict(Candidates)
+        for row in warehouse.query(_STORIES, cells):
+            found[row.pop("client_id")].stories.append(Story.of_row(row))
+        for row in warehouse.query(_CONTRIBUTIONS, cells):
+            of_client = found[row.pop("client_id")].contributions
+            of_client[row.pop("item_id"), row.pop("day")].append(Contribution.of_row(row))
+        for client in some:
+            yield client, found[client]
 
 
-def _page(config: ClientConfig | None, client: str, week: date, stories: Sequence[Story]) -> Newsletter:
+def _known(config: ClientConfig | None, client: str) -> ClientConfig:
     if config is None:
         raise MissingError(
             "the client has no valid configuration yet.",
             where=client,
             remedy=f"Materialize client_config of {client} first.",
         )
-    sections = [
-        Section(section.id, section.title, section.max_items, section.sort_by)
-        for section in sorted(config.sections, key=lambda section: section.priority)
-    ]
-    return compose(client, config.name, week, stories, sections, config.max_items_total, config.language)
+    return config
 
 
-def _write(store: ObjectStore, page: Newsletter) -> dict[str, str]:
+def _write(store: ObjectStore, page: Newsletter, policy: Policy, found: Candidates) -> dict[str, str]:
     """Writes the page's files, the manifest last: who finds it finds everything. Format -> key."""
     folder, now = f"{page.client_id}/{page.week_start:%Y/%m/%d}", datetime.now(UTC)
+    html, reasons = "text/html; charset=utf-8", explain(page, policy, found.contributions, now)
     bodies = {
-        "html": ("newsletter.html", render_html(page).encode(), "text/html; charset=utf-8"),
+        "explanation_html": ("explain.html", render_explanation(page, reasons).encode(), html),
+        "explanation_json": ("explain.json", _json(reasons), "application/json"),
+        "html": ("newsletter.html", render_html(page).encode(), html),
         "markdown": ("newsletter.md", render_markdown(page).encode(), "text/markdown; charset=utf-8"),
         "json": ("newsletter.json", _json(to_json(page, now)), "application/json"),
     }
@@ -136,11 +164,14 @@ def _json(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2)
 
 
-def _metadata(page: Newsletter, uri: str, files: dict[str, str]) -> dict[str, object]:
+def _metadata(page: Newsletter, policy: Policy, uri: str, files: dict[str, str]) -> dict[str, Any]:
     return {
         "stories": page.total,
         "sections": len(page.sections),
         "left_out": sum(page.left_out.values()),
+        "reasons": MetadataValue.json(page.left_out),
+        "remarks": MetadataValue.json(list(policy.remarks)),
         "page": MetadataValue.path(f"{uri}/{files['html']}"),
+        "explanation": MetadataValue.path(f"{uri}/{files['explanation_html']}"),
         "preview": MetadataValue.md(render_markdown(page)[:_PREVIEW]),
     }

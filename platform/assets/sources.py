@@ -23,7 +23,7 @@ from dagster import (
 )
 from pydantic import Field
 
-from assets.checks import catalog_valid, evaluation
+from assets.checks import catalog_valid, evaluation, rules_valid
 from assets.names import CLIENT_FILES, GOOD_SOURCES, SOURCE_CATALOG, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
 from assets.source_health import source_results
@@ -78,7 +78,9 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
         bucket, archive = ConfigBucket(config_store.store()), Archive(data_store.store())
         catalog = bucket.catalog()
         yield evaluation(catalog_valid(catalog))
-        needed = _needed(context, bucket, archive, catalog)
+        asked = _asked(context, bucket, archive)
+        yield evaluation(rules_valid(bucket, catalog, {client: dict(one.profiles) for client, one in asked.items()}))
+        needed = _needed(context, catalog, asked)
         outcomes = Outcomes(context, SOURCE_SNAPSHOTS)
         for key in sorted(outcomes.pending()):  # in time's order: a day learns from the days before it
             day, started = date.fromisoformat(key), time.monotonic()
@@ -109,17 +111,19 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
     return [source_snapshots]
 
 
-def _needed(
-    context: AssetExecutionContext, bucket: ConfigBucket, archive: Archive, catalog: Catalog
-) -> dict[str, Source]:
-    """The sources of every active client, each once, in the catalog's order."""
+def _asked(context: AssetExecutionContext, bucket: ConfigBucket, archive: Archive) -> dict[str, Asked]:
+    """What every active client asks for."""
     asked, invalid = asked_sources(bucket, archive)
     for error in invalid.values():
         context.log.warning(str(error))
     # A client whose file broke goes on with its last good configuration: its sources are needed too.
     going_on = set(context.instance.get_dynamic_partitions(CLIENTS)) - asked.keys()
     broke = archive.configs({client for client in going_on if f"{PREFIX}{client}.yaml" in invalid})
-    asked |= {client: Asked.of("", config) for client, config in broke.items()}
+    return asked | {client: Asked.of("", config) for client, config in broke.items()}
+
+
+def _needed(context: AssetExecutionContext, catalog: Catalog, asked: Mapping[str, Asked]) -> dict[str, Source]:
+    """The sources of every active client, each once, in the catalog's order."""
     wanted: set[str] = set()
     for client, one in asked.items():
         resolution = catalog.resolve(one.bouquets, one.extra_sources)

@@ -4,7 +4,8 @@ Here: where the list is, which field is which, how an answer names the page afte
 (resources), answers with a shape of their own (published_apis), the meaning of a day (dates).
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ import orjson
 from domain.entries import MOST_ENTRIES, item_of
 from domain.errors import ParseError
 from domain.items import ParsedItem
-from domain.published_apis import published_entries
+from domain.published_apis import published_entries, summaries_address
 from domain.text import absolute_link, decoded, looks_like, plain_text
 
 # Names as they read without case and separators: "publishedAt", "published_at" and "Published-At" are one.
@@ -34,6 +35,12 @@ _AUTHOR = ("author", "authors", "creator", "byline")
 _TAGS = ("tags", "categories", "keywords")
 _NEXT = ("next", "next_url", "nextUrl", "nextLink", "@odata.nextLink", "next_page_url")
 _AROUND_NEXT = ("links", "_links", "paging", "pagination", "meta")
+_REMEDY = "Check api_url and ingestion_mode in the source catalog."
+_EUTILS = re.compile(r"/entrez/eutils/\w+\.fcgi", re.IGNORECASE)
+_EUTILS_REMEDY = (
+    "PubMed's XML (efetch, or no retmode) is not read: name esearch.fcgi with db=pubmed and retmode=json in api_url; "
+    "the summaries of what it finds are fetched after it."
+)
 _SEPARATORS = str.maketrans("", "", "_- ")
 # An instant counted in seconds; above it, in milliseconds.
 _MILLISECONDS = 100_000_000_000
@@ -44,8 +51,9 @@ _LONGEST_TOKEN = 2_000
 def parse_api(body: bytes, base_url: str, items_path: str = "items", patterns: Sequence[str] = ()) -> list[ParsedItem]:
     """The objects of the list at `items_path` ("response.results"), or of a bare list, as items; at most 5,000.
 
-    Studies of ClinicalTrials.gov and PubMed's summaries are recognised at any path. An object without a title or
-    an http(s) link is left out; content falls back to the title. ParseError: not JSON, or no list at the path.
+    Studies of ClinicalTrials.gov and PubMed's summaries are recognised at any path; the ids that PubMed finds are no
+    items. An object without a title or an http(s) link is left out; content falls back to the title. ParseError: not
+    JSON, or no list at the path.
     """
     document = json_document(body, base_url)
     published = published_entries(document)
@@ -63,16 +71,31 @@ def next_page(content: bytes, url: str) -> str | None:
     """The address of the page after the one that `url` answered with `content`, or None after the last.
 
     Read: `next`, `links.next` and their like, a list of links with a `rel`, `nextPageToken` (becomes the query's
-    pageToken). Only a page of the same host counts, over no weaker a scheme. ParseError: not JSON.
+    pageToken); after the ids of PubMed's esearch come their summaries. Only a page of the same host counts, over no
+    weaker a scheme. ParseError: not JSON.
     """
     document = json_document(content, url)
     if not isinstance(document, dict):
         return None
+    if summaries := summaries_address(document, url):
+        return summaries
     token = document.get("nextPageToken")
     if isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN:
         return _with_token(url, token)
-    around = (document, *(document.get(name) for name in _AROUND_NEXT))
-    return next(filter(None, (_followed(link, url) for part in around for link in _links_of(part))), None)
+    return next((link for link in _named_next(document, url) if same_host(link, url)), None)
+
+
+def next_page_elsewhere(content: bytes, url: str) -> str | None:
+    """The first next page that the answer names and that `next_page` passes over for its host or scheme."""
+    document = json_document(content, url)
+    named = _named_next(document, url) if isinstance(document, dict) else iter(())
+    return next((link for link in named if not same_host(link, url)), None)
+
+
+def same_host(link: str, url: str) -> bool:
+    """Whether a link from `url` stays on its host, over no weaker a scheme."""
+    here, there = urlsplit(url), urlsplit(link)
+    return there.netloc == here.netloc and not (here.scheme == "https" and there.scheme != "https")
 
 
 def json_document(body: bytes, base_url: str) -> Any:
@@ -84,7 +107,7 @@ def json_document(body: bytes, base_url: str) -> Any:
         raise ParseError(
             f"not JSON: it looks like {looks_like(text)} ({error}).",
             where=base_url,
-            remedy="Check api_url and ingestion_mode in the source catalog.",
+            remedy=_EUTILS_REMEDY if _EUTILS.search(base_url) else _REMEDY,
         ) from error
 
 
@@ -165,13 +188,14 @@ def _links_of(part: Any) -> list[Any]:
     return [part[name] for name in _NEXT if part.get(name)] if isinstance(part, dict) else []
 
 
-def _followed(link: Any, url: str) -> str:
-    if isinstance(link, dict):
-        link = link.get("href") or link.get("url")
-    followed = absolute_link(url, link) if isinstance(link, str) else ""
-    here, there = urlsplit(url), urlsplit(followed)
-    weaker = here.scheme == "https" and there.scheme != "https"
-    return followed if followed != url and there.netloc == here.netloc and not weaker else ""
+def _named_next(document: dict[str, Any], url: str) -> Iterator[str]:
+    """The http(s) addresses that the answer names as its next page, but for its own."""
+    for part in (document, *(document.get(name) for name in _AROUND_NEXT)):
+        for link in _links_of(part):
+            href = link.get("href") or link.get("url") if isinstance(link, dict) else link
+            address = absolute_link(url, href) if isinstance(href, str) else ""
+            if address and address != url:
+                yield address
 
 
 def _with_token(url: str, token: str) -> str:

@@ -1,7 +1,8 @@
 """From YAML bytes to plain values whose lines are known, and how a problem in a file is said.
 
 Here: reading one mapping safely (encoding, limits, duplicate keys), `Document`, `Problem`, the words for a
-found value. Not here: what a client file or the catalog may contain (clients, catalog), nor where bytes lie.
+found value, and what of it may be shown. Not here: what a client file or the catalog may contain (clients,
+catalog), nor where bytes lie.
 """
 
 import difflib
@@ -19,6 +20,8 @@ MAX_BYTES = 1024 * 1024
 MAX_NODES = 50_000
 MAX_DEPTH = 40
 MAX_HINTS = 50
+MAX_SHOWN = 60  # characters of a value
+MAX_SAID = 1_000  # characters of a message, and of a remedy
 
 Path = Sequence[str | int]
 
@@ -39,12 +42,19 @@ _YAML_REMEDIES = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a file: an "error" makes its part unusable, a "warning" only wants attention."""
+    """One thing wrong in a file: an "error" makes its part unusable, a "warning" only wants attention.
+
+    Message and remedy are printable and bounded, whatever of the file is quoted in them.
+    """
 
     severity: Literal["error", "warning"]
     where: str
     message: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("message", "remedy"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     def __str__(self) -> str:
         cure = f" {self.remedy}" if self.remedy else ""
@@ -112,11 +122,12 @@ def read_mapping(body: bytes, name: str) -> Document:
         _measure(root, {})
         value = cast(dict[str, Any], loader.construct_document(root))
     except _RefusedError as refused:
-        raise ConfigError(refused.message, where=f"{name}:{refused.mark.line + 1}", remedy=refused.remedy) from None
+        where = f"{name}:{refused.mark.line + 1}"
+        raise ConfigError(printable(refused.message), where=where, remedy=refused.remedy) from None
     except yaml.MarkedYAMLError as error:
         raise _invalid_yaml(error, text, name) from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"The file is not valid YAML: {error}.", where=name) from None
+        raise ConfigError(printable(f"The file is not valid YAML: {error}."), where=name) from None
     finally:
         loader.dispose()
     return Document(name, value, root)
@@ -131,15 +142,24 @@ def closest(word: str, known: Iterable[str], said: int = 0) -> str:
     return f'Did you mean "{found[0]}"?' if found else ""
 
 
+def printable(text: str, most: int = MAX_SAID) -> str:
+    """The text in at most `most` characters, with an escape for what does not show or reorders what stands around it
+    (control characters, line ends, directions of writing, lone surrogates)."""
+    start = text[: most + 1]
+    if not start.isprintable():
+        start = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in start)
+    return start if len(start) <= most else start[: most - 3] + "..."
+
+
 def shown(value: object) -> str:
-    """A found value in words: `the text "false"`, `the number 1`, `a list`."""
+    """A found value in words, printable and bounded: `the text "false"`, `the number 1`, `a list`."""
     match value:
         case None:
             return "nothing"
         case bool():
             return "true" if value else "false"
         case str():
-            return f'the text "{value if len(value) <= 60 else value[:57] + "..."}"'
+            return f'the text "{printable(value, MAX_SHOWN)}"'
         case int() | float():
             return f"the number {value}"
         case dict():
@@ -287,7 +307,7 @@ def _check_keys(node: yaml.MappingNode) -> None:
 def _invalid_yaml(error: yaml.MarkedYAMLError, text: str, name: str) -> ConfigError:
     mark = error.problem_mark or error.context_mark
     if mark is None:
-        return ConfigError(f"The file is not valid YAML: {error}.", where=name)
+        return ConfigError(printable(f"The file is not valid YAML: {error}."), where=name)
     lines = text.splitlines()
     indent = re.match(r"\s*", lines[mark.line])[0] if mark.line < len(lines) else ""  # type: ignore[index]
     what = ", ".join(part for part in (error.problem, error.context) if part)
@@ -295,7 +315,7 @@ def _invalid_yaml(error: yaml.MarkedYAMLError, text: str, name: str) -> ConfigEr
     if "\t" in indent:
         what, remedy = "the line is indented with a tab", "Indent with spaces."
     return ConfigError(
-        f"The file is not valid YAML at column {mark.column + 1}: {what}.",
+        printable(f"The file is not valid YAML at column {mark.column + 1}: {what}."),
         where=f"{name}:{mark.line + 1}",
         remedy=remedy,
     )

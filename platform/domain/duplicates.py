@@ -86,22 +86,15 @@ class NearDuplicates:
         self._with_mark: dict[tuple[int, str], tuple[Item, Item]] = {}
         self._known: dict[tuple[tuple[str, ...], tuple[str, ...]], dict[str, str]] = {}
         for number, found in enumerate(group(items)):
-            if len(found.members) > 1:
-                self._group_of |= dict.fromkeys(found.members, number)
+            self._group_of |= dict.fromkeys(found.members, number)
 
     def named(self, kept: Sequence[Item], source_order: Sequence[str]) -> tuple[Item, ...]:
-        """`kept`, some of the items, each with its representative in `duplicate_group` where it is not alone.
+        """`kept`, each with its representative in `duplicate_group` where it is not alone.
 
-        It is what `group` says of `kept` alone: what only an item outside leads to is no group.
+        It is what `group` says of `kept` alone: what only an item outside leads to is no group. What is not one of the
+        day's items, as those that stay of a failed source, is compared with all of `kept`.
         """
-        together: dict[int, list[Item]] = defaultdict(list)
-        for item in kept:
-            if item.item_id in self._group_of:
-                together[self._group_of[item.item_id]].append(item)
-        marks: dict[str, str] = {}
-        for few in together.values():
-            if len(few) > 1:
-                marks |= self._marks(few, tuple(source_order))
+        marks = self._marks(kept, tuple(source_order))
         return tuple(self._marked(item, marks.get(item.item_id, "")) for item in kept)
 
     def _marked(self, item: Item, mark: str) -> Item:
@@ -113,12 +106,26 @@ class NearDuplicates:
             known = self._with_mark[id(item), mark] = (item, replace(item, duplicate_group=mark))
         return known[1]
 
-    def _marks(self, few: Sequence[Item], source_order: tuple[str, ...]) -> dict[str, str]:
-        question = (tuple(item.item_id for item in few), source_order)
-        if question not in self._known:  # clients with the same sources ask the same
-            found = [one for one in group(few, source_order=source_order) if len(one.members) > 1]
-            self._known[question] = {member: one.representative for one in found for member in one.members}
-        return self._known[question]
+    def _marks(self, kept: Sequence[Item], source_order: tuple[str, ...]) -> dict[str, str]:
+        if any(item.item_id not in self._group_of for item in kept):
+            return _marks(kept, source_order)
+        together: dict[int, list[Item]] = defaultdict(list)
+        for item in kept:
+            together[self._group_of[item.item_id]].append(item)
+        marks: dict[str, str] = {}
+        for few in together.values():
+            if len(few) > 1:
+                question = (tuple(item.item_id for item in few), source_order)
+                if question not in self._known:  # clients with the same sources ask the same
+                    self._known[question] = _marks(few, source_order)
+                marks |= self._known[question]
+        return marks
+
+
+def _marks(items: Sequence[Item], source_order: Sequence[str]) -> dict[str, str]:
+    """Item id -> representative, of those that are not alone."""
+    found = [one for one in group(items, source_order=source_order) if len(one.members) > 1]
+    return {member: one.representative for one in found for member in one.members}
 
 
 def _groups(ranked: Sequence[Item], groups: Numbers, shingles: Mapping[int, Hashes]) -> Iterator[Group]:

@@ -7,7 +7,10 @@ Not here: which stories a newsletter holds, and in which order (newsletters).
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from urllib.parse import urlsplit
+
+from jinja2 import Environment, StrictUndefined, Template
 
 # A language that is not here is written with the English words, and the page says so in its `lang`.
 WORDS: dict[str, dict[str, str]] = {
@@ -28,7 +31,26 @@ WORDS: dict[str, dict[str, str]] = {
         "left_out": "Left out of this issue",
         "colon": ":",
         "section_full": "over the limit of their section",
+        "section_dominance": "over the share of their section",
         "newsletter_full": "over the limit of the newsletter",
+        "top": "Highest scores",
+        "score": "score",
+        "critical": "Critical event",
+        "similar_one": "tells 1 similar story too",
+        "similar_many": "tells {} similar stories too",
+        "by_model": "summary by a model",
+        "metrics": "{processed} read, {matched} on topic, {distinct} without repeats, {total} in this issue.",
+        "by_source": "By source",
+        "by_domain": "By domain",
+        "scores": "Scores run from 0 to 50.",
+        "event_partnership": "partnership",
+        "event_regulatory": "regulatory",
+        "event_clinical_update": "clinical update",
+        "event_corporate_move": "corporate move",
+        "event_financial_results": "financial results",
+        "event_scientific_publication": "publication",
+        "event_safety_signal": "safety signal",
+        "event_manufacturing_supply": "manufacturing, supply",
         "dates": "Days are UTC, as the source gives them. Where it gives none, "
         "the day the story was first seen is shown instead.",
         "press_corporate": "Companies",
@@ -36,6 +58,7 @@ WORDS: dict[str, dict[str, str]] = {
         "api_clinicaltrials": "Clinical trials",
         "api_pubmed": "Publications",
         "day_one": "1",
+        "point": ".",
         "to": "–",
         "spaced_to": " – ",
         "months": "January February March April May June July August September October November December",
@@ -58,7 +81,26 @@ WORDS: dict[str, dict[str, str]] = {
         "left_out": "Laissés hors de ce numéro",
         "colon": " :",
         "section_full": "au-delà de la limite de leur rubrique",
+        "section_dominance": "au-delà de la part de leur rubrique",
         "newsletter_full": "au-delà de la limite de la lettre",
+        "top": "Les mieux notés",
+        "score": "note",
+        "critical": "Événement critique",
+        "similar_one": "vaut pour 1 article semblable",
+        "similar_many": "vaut pour {} articles semblables",
+        "by_model": "résumé par un modèle",
+        "metrics": "{processed} lus, {matched} dans le sujet, {distinct} sans les répétitions, {total} dans ce numéro.",
+        "by_source": "Par source",
+        "by_domain": "Par domaine",
+        "scores": "Les notes vont de 0 à 50.",
+        "event_partnership": "partenariat",
+        "event_regulatory": "réglementaire",
+        "event_clinical_update": "essai clinique",
+        "event_corporate_move": "vie d’entreprise",
+        "event_financial_results": "résultats financiers",
+        "event_scientific_publication": "publication",
+        "event_safety_signal": "signal de sécurité",
+        "event_manufacturing_supply": "production, approvisionnement",
         "dates": "Les jours sont en UTC, tels que la source les donne. Quand elle n’en donne pas, "
         "c’est le jour où l’article a été vu qui est indiqué.",
         "press_corporate": "Entreprises",
@@ -66,6 +108,7 @@ WORDS: dict[str, dict[str, str]] = {
         "api_clinicaltrials": "Essais cliniques",
         "api_pubmed": "Publications",
         "day_one": "1er",
+        "point": ",",
         "to": " au ",
         "spaced_to": " au ",
         "months": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
@@ -81,12 +124,12 @@ _BARE_LINK = re.compile(r"(?i)(?=://)|(?<=\bwww)(?=\.)")
 _STYLE = """
 :root {
   color-scheme: light dark;
-  --paper: #fbfaf7; --ink: #1d1f21; --soft: #5d6166; --rule: #dedbd3; --accent: #0b5a54;
+  --paper: #fbfaf7; --ink: #1d1f21; --soft: #5d6166; --rule: #dedbd3; --accent: #0b5a54; --alert: #9c2f1b;
   --serif: "Iowan Old Style", "Palatino Linotype", Palatino, "Source Serif 4", Georgia, "Liberation Serif", serif;
   --sans: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif;
 }
 @media (prefers-color-scheme: dark) {
-  :root { --paper: #16181a; --ink: #e9e7e2; --soft: #a2a5a8; --rule: #34383b; --accent: #7fcabf; }
+  :root { --paper: #16181a; --ink: #e9e7e2; --soft: #a2a5a8; --rule: #34383b; --accent: #7fcabf; --alert: #f0997f; }
 }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
@@ -125,6 +168,16 @@ a:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-
 .facts > * + *::before { content: "·"; margin: 0 .5em; color: var(--soft); font-weight: 400; }
 .facts .name { color: var(--ink); font-weight: 500; }
 .facts .undated { font-style: italic; }
+.names { margin: .2rem 0 0; font: .8125rem/1.5 var(--sans); color: var(--soft); }
+.critical h3::before { content: attr(data-mark); display: block; margin-bottom: .3rem; color: var(--alert);
+  font: 600 .75rem/1.4 var(--sans); letter-spacing: .04em; }
+.top { margin-top: 1.5rem; font: .9375rem/1.45 var(--sans); }
+.top h2 { color: var(--soft); font-weight: 600; font-size: .8125rem; }
+.top ol { margin: .4rem 0 0; padding-left: 1.4em; }
+.top li { padding: .15rem 0; }
+.top a { color: inherit; text-decoration: none; }
+.top a:hover { color: var(--accent); text-decoration: underline; text-underline-offset: .2em; }
+.top .count { white-space: nowrap; margin-left: .4em; }
 .empty { padding: 3.5rem 0 1rem; }
 .empty p { margin: 0; color: var(--soft); }
 .empty p:first-child { color: var(--ink); font-size: 1.5rem; line-height: 1.3; margin-bottom: .5rem; }
@@ -137,7 +190,7 @@ footer p { margin: 0 0 .5rem; text-wrap: pretty; }
   h3 { font-size: 1.1875rem; }
 }
 @media print {
-  :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --accent: #000; }
+  :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #bbb; --accent: #000; --alert: #000; }
   body { font-size: 10.5pt; line-height: 1.45; }
   .page { max-width: none; padding: 0; }
   nav { display: none; }
@@ -182,26 +235,46 @@ PAGE = (
 </ul>
 </nav>
 {%- endif %}
+{%- if letter.top %}
+<div class="top">
+<h2>{{ words.top }}</h2>
+<ol>
+{%- for story in letter.top %}
+<li dir="auto"><a href="#story-{{ places[story.item_id] }}">{{ story.title }}</a>
+{{- " " }}<span class="count">{{ story.score | score(words) }}</span></li>
+{%- endfor %}
+</ol>
+</div>
+{%- endif %}
 </header>
 <main>
 {%- for section in letter.sections %}
 <section id="section-{{ loop.index }}" aria-labelledby="title-{{ loop.index }}">
 <div class="heading"><h2 id="title-{{ loop.index }}" dir="auto">{{ section.title }}</h2>
-<span class="count">{{ section.stories | length | counted("story") }}</span></div>
+<span class="count">{{ section.stories | length | counted("story", words) }}</span></div>
 {%- for story in section.stories %}
-<article{% if story.language and story.language != lang %} lang="{{ story.language }}"{% endif %}>
-<h3 dir="auto">
+<article id="story-{{ places[story.item_id] }}"{% if story.critical %} class="critical"{% endif %}
+{%- if story.language and story.language != lang %} lang="{{ story.language }}"{% endif %}>
+<h3 dir="auto"{% if story.critical %} data-mark="{{ words.critical }}"{% endif %}>
 {%- if story.url | web %}<a href="{{ story.url }}" rel="noopener noreferrer">{{ story.title }}</a>
 {%- else %}{{ story.title }}{% endif %}</h3>
 {%- if story.summary %}
 <p class="summary" dir="auto">{{ story.summary | shortened }}</p>
 {%- endif %}
 <p class="facts" lang="{{ lang }}"><span class="name" dir="auto">{{ story.source_name }}</span>
-{%- if story.published_at %}<time datetime="{{ story.published_at }}">{{ story.published_at | day }}</time>
+{%- if story.published_at %}<time datetime="{{ story.published_at }}">{{ story.published_at | day(year, words) }}</time>
 {%- else %}<span class="undated">{{ words.unknown }}, {{ words.first_seen }} <time datetime="{{ story.day }}">
-{{- story.day | day }}</time></span>{% endif %}
-{%- if story.also_in_sources > 0 %}<span>{{ story.also_in_sources | also }}</span>{% endif %}
+{{- story.day | day(year, words) }}</time></span>{% endif %}
+{%- if "event_" ~ story.event_type in words %}<span>{{ words["event_" ~ story.event_type] }}</span>{% endif %}
+{%- if letter.scored and story.score is not none %}
+{{- "" }}<span>{{ words.score }} {{ story.score | score(words) }}</span>{% endif %}
+{%- if story.summary_path == "model" %}<span>{{ words.by_model }}</span>{% endif %}
+{%- if story.also_in_sources > 0 %}<span>{{ story.also_in_sources | also(words) }}</span>{% endif %}
+{%- if story.item_id in similar %}<span>{{ similar[story.item_id] | alike(words) }}</span>{% endif %}
 {%- if story.url and not story.url | web %}<span dir="auto">{{ story.url }}</span>{% endif %}</p>
+{%- if story.key_players %}
+<p class="names" lang="{{ lang }}" dir="auto">{{ story.key_players | join(", ") }}</p>
+{%- endif %}
 </article>
 {%- endfor %}
 </section>
@@ -209,14 +282,11 @@ PAGE = (
 <div class="empty"><p>{{ words.empty }}</p><p>{{ words.empty_more }}</p></div>
 {%- endfor %}
 </main>
-{%- if left_out or letter.sections %}
+{%- if notes %}
 <footer>
-{%- if left_out %}
-<p>{{ left_out }}</p>
-{%- endif %}
-{%- if letter.sections %}
-<p>{{ words.dates }}</p>
-{%- endif %}
+{%- for note in notes %}
+<p>{{ note }}</p>
+{%- endfor %}
 </footer>
 {%- endif %}
 </div>
@@ -224,6 +294,22 @@ PAGE = (
 </html>
 """
 )
+
+
+@cache
+def page_template(source: str) -> Template:
+    """A page, compiled once: everything it is given is escaped, and a name that it is not given is an error."""
+    pages = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    pages.filters |= {
+        "web": is_web,
+        "shortened": shortened,
+        "counted": counted,
+        "day": short_day,
+        "also": also,
+        "alike": alike,
+        "score": score_text,
+    }
+    return pages.from_string(source)
 
 
 def page_language(language: str) -> str:
@@ -244,6 +330,16 @@ def counted(count: int, noun: str, words: Mapping[str, str]) -> str:
 def also(count: int, words: Mapping[str, str]) -> str:
     """In how many other sources the story is."""
     return words["also_one"] if count == 1 else words["also_many"].format(count)
+
+
+def alike(count: int, words: Mapping[str, str]) -> str:
+    """For how many other stories this one speaks."""
+    return words["similar_one"] if count == 1 else words["similar_many"].format(count)
+
+
+def score_text(score: float, words: Mapping[str, str]) -> str:
+    """A score as the language writes it: 13.8 or 13,8."""
+    return f"{score:.1f}".replace(".", words["point"])
 
 
 def short_day(day: date, year: int, words: Mapping[str, str]) -> str:

@@ -49,7 +49,7 @@ class SelectionRules:
 
     def by_source(self, config: ClientConfig, sources: Iterable[Source], catalog: Catalog, mode: str) -> dict[str, str]:
         """Source key -> name of the profile that judges its items for this client."""
-        own = _own_choices(config, catalog)
+        own = _own_choices(named_profiles(config), catalog)
         domains = {domain.id for domain in config.file.watch_domains if domain.enabled}
         return {
             source.source_key: self.profile_of(source, mode, own.get(source.source_key, ""), domains)
@@ -58,6 +58,10 @@ class SelectionRules:
 
     def remarks(self, catalog: Catalog, configs: Iterable[ClientConfig] = ()) -> tuple[Problem, ...]:
         """The problems of the files, and the profiles that catalog and clients name in vain."""
+        return self.remarks_on(catalog, {config.client_id: named_profiles(config) for config in configs})
+
+    def remarks_on(self, catalog: Catalog, named: Mapping[str, Mapping[str, str]]) -> tuple[Problem, ...]:
+        """The same, of what each client names (client -> bouquet -> profile, as `named_profiles` gives it)."""
         if not self.profiles:
             return self.problems
         found = list(self.problems)
@@ -65,9 +69,9 @@ class SelectionRules:
             if source.ingestion_profile:
                 place = f'{catalog.name}, source "{source.source_key}"'
                 found += self._unknown(source.ingestion_profile, place, len(found))
-        for config in configs:
-            place = f"{config.client_id}, source_config.bouquet_ingestion_overrides"
-            for name in dict.fromkeys(_own_choices(config, catalog).values()):
+        for client, choices in named.items():
+            place = f"{client}, source_config.bouquet_ingestion_overrides"
+            for name in dict.fromkeys(_own_choices(choices, catalog).values()):
                 found += self._unknown(name, place, len(found))
         return tuple(found)
 
@@ -110,6 +114,16 @@ def read_rules(profiles: bytes | None, scopes: Mapping[str, bytes]) -> Selection
     return SelectionRules(found, problems)
 
 
+def named_profiles(config: ClientConfig) -> dict[str, str]:
+    """Bouquet -> the profile that the client's own file names for it."""
+    named: dict[str, str] = {}
+    for bouquet, choice in config.file.source_config.bouquet_ingestion_overrides.items():
+        name = choice.get("ingestion_profile") if isinstance(choice, dict) else choice
+        if isinstance(name, str):
+            named[bouquet] = name
+    return named
+
+
 def _fits(profile: IngestionProfile, source: Source, domains: Collection[str]) -> bool:
     contexts = profile.contexts
     if not {source.source_type, _ANY} & set(contexts.source_types):
@@ -119,12 +133,11 @@ def _fits(profile: IngestionProfile, source: Source, domains: Collection[str]) -
     return not contexts.domains or not contexts.domains.isdisjoint(domains)
 
 
-def _own_choices(config: ClientConfig, catalog: Catalog) -> dict[str, str]:
-    """Source key -> profile that the client's file names for a bouquet of it; of two bouquets the first named."""
+def _own_choices(named: Mapping[str, str], catalog: Catalog) -> dict[str, str]:
+    """Source key -> profile that a client names for a bouquet of it; of two bouquets the first named."""
     chosen: dict[str, str] = {}
-    for bouquet, choice in config.file.source_config.bouquet_ingestion_overrides.items():
-        name = choice.get("ingestion_profile") if isinstance(choice, dict) else choice
-        if isinstance(name, str) and bouquet in catalog.bouquets:
+    for bouquet, name in named.items():
+        if bouquet in catalog.bouquets:
             for key in catalog.bouquets[bouquet].source_keys:
                 chosen.setdefault(key, name)
     return chosen

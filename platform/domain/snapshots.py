@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from domain.api_pages import PAGES, parse_pages
 from domain.apis import parse_api
 from domain.catalog import Source
 from domain.errors import VigieError
@@ -171,7 +172,8 @@ def parse(source: Source, body: Body) -> list[ParsedItem]:
         return parse_page(
             body.content, body.url, patterns=patterns, selectors=selectors, content_type=body.content_type
         )
-    return parse_api(body.content, body.url, source.api_items_path or "items", patterns)
+    read = parse_pages if body.content_type == PAGES else parse_api
+    return read(body.content, body.url, source.api_items_path or "items", patterns)
 
 
 def identified(source: Source, day: date, at: datetime, entries: Sequence[ParsedItem], seen: FirstSeen) -> list[Item]:

@@ -131,9 +131,9 @@ def demo_clients() -> dict[str, str]:
     return _texts("clients")
 
 
-def demo_scopes() -> dict[str, str]:
-    """The scope files by name, which the clients' watch domains refer to."""
-    return _texts("scopes")
+def demo_canonical() -> dict[str, str]:
+    """What the clients share, by its place under `canonical/`: scopes, and what makes a story which event."""
+    return {f"{folder}/{name}": text for folder in ("scopes", "events") for name, text in _texts(folder).items()}
 
 
 def _texts(folder: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ Here: writing it where nothing is yet, archiving the site's earlier days. Not he
 
 from datetime import date, timedelta
 
-from local.demo_content import demo_catalog, demo_clients, demo_scopes
+from local.demo_content import demo_canonical, demo_catalog, demo_clients
 from local.demo_site import DemoSite
 from resources.archive import Archive
 from resources.config_bucket import CATALOG_KEY, ConfigBucket
@@ -25,10 +25,10 @@ _ONCE = Fetch(
 
 
 def write_examples(store: ObjectStore, base_url: str, clients_under: str) -> None:
-    """Puts the catalog, the scopes and the client files (below `clients_under`) where nothing is yet."""
+    """Puts catalog, scopes, event types and client files (these below `clients_under`) where nothing is yet."""
     store.put_if_absent(CATALOG_KEY, demo_catalog(base_url).encode(), "application/yaml")
-    for name, text in demo_scopes().items():
-        store.put_if_absent(f"canonical/scopes/{name}", text.encode(), "application/yaml")
+    for place, text in demo_canonical().items():
+        store.put_if_absent(f"canonical/{place}", text.encode(), "application/yaml")
     for name, text in demo_clients().items():
         store.put_if_absent(f"{clients_under}/{name}", text.encode(), "application/yaml")
 

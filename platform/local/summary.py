@@ -46,12 +46,12 @@ def summarise(
     keys = sorted(graph.materializable_asset_keys, key=str)
     cut = [key for key in keys if graph.get(key).is_partitioned]
     partitions = {key.to_user_string(): len(instance.get_materialized_partitions(key)) for key in cut}
-    models = [key for key in keys if _DBT_RESOURCE in graph.get(key).metadata]
+    models = [key for key in keys if _is_model(graph.get(key).metadata.get(_DBT_RESOURCE))]
     checks = instance.event_log_storage.get_latest_asset_check_execution_by_key(
         [key for key in graph.asset_check_keys if key.asset_key in models]
     )
     outcomes = Counter(record.status for record in checks.values())
-    pages = _pages(settings)
+    pages = _pages(settings, "/newsletter.html")
     return {
         "clients_discovered": len(files),
         "clients_active": len(active),
@@ -68,13 +68,18 @@ def summarise(
         "dbt_tests_passed": outcomes[AssetCheckExecutionRecordStatus.SUCCEEDED],
         "dbt_tests_failed": outcomes[AssetCheckExecutionRecordStatus.FAILED],
         "pages": len(pages),
-        "pages_to_open": pages,
+        "pages_to_open": [*pages, *_pages(settings, "dashboard/index.html")],
     }
 
 
-def _pages(settings: Settings) -> list[str]:
+def _is_model(resource: Any) -> bool:
+    """Whether an asset is a model of dbt: a snapshot, say, is none."""
+    return str(getattr(resource, "value", resource) or "").startswith("model.")
+
+
+def _pages(settings: Settings, ending: str) -> list[str]:
     location = settings.stores.newsletters
-    found = [info.key for info in open_store(location).list("") if info.key.endswith("/newsletter.html")]
+    found = [info.key for info in open_store(location).list("") if info.key.endswith(ending)]
     if isinstance(location, DirectoryLocation):
         return [str(Path(location.path, key)) for key in found]
     return [f"{location.uri}/{key}" for key in found]

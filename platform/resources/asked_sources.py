@@ -1,4 +1,4 @@
-"""What active client files ask for, remembered by ETag: a run reads only the files that changed since the last one.
+"""What active client files ask of sources, remembered by ETag: a run reads only the files that changed since the last.
 
 Here: the listing, the memory, reading what differs. Not here: whole configurations (archive), resolving bouquets to
 sources (domain.catalog).
@@ -9,23 +9,26 @@ from dataclasses import dataclass
 
 from domain.clients import ClientConfig, client_id_of
 from domain.errors import ConfigError
+from domain.selection_rules import named_profiles
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What one client file, under its ETag, says of sources."""
+    """What one client file, under its ETag, says of sources; `profiles` are (bouquet, name of its profile)."""
 
     etag: str
     active: bool
     bouquets: tuple[str, ...] = ()
     extra_sources: tuple[str, ...] = ()
+    profiles: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, etag: str, config: ClientConfig) -> "Asked":
         """The part of a configuration that is remembered."""
-        return cls(etag, config.active, tuple(config.bouquets), tuple(config.extra_sources))
+        named = tuple(named_profiles(config).items())
+        return cls(etag, config.active, tuple(config.bouquets), tuple(config.extra_sources), named)
 
 
 def asked_sources(bucket: ConfigBucket, archive: Archive) -> tuple[dict[str, Asked], dict[str, ConfigError]]:
@@ -60,11 +63,14 @@ def _record(asked: Asked) -> dict[str, object]:
         "active": asked.active,
         "bouquets": list(asked.bouquets),
         "extra_sources": list(asked.extra_sources),
+        "profiles": dict(asked.profiles),
     }
 
 
 def _asked(record: Mapping[str, object]) -> Asked:
-    bouquets, extras = record["bouquets"], record["extra_sources"]
+    bouquets, extras, profiles = record["bouquets"], record["extra_sources"], record["profiles"]
     if not (isinstance(bouquets, list) and isinstance(extras, list) and isinstance(record["active"], bool)):
         raise TypeError("not what a client file asks for")
-    return Asked(str(record["etag"]), record["active"], tuple(bouquets), tuple(extras))
+    if not isinstance(profiles, dict):
+        raise TypeError("not the profiles that a client file names")
+    return Asked(str(record["etag"]), record["active"], tuple(bouquets), tuple(extras), tuple(profiles.items()))

@@ -20,6 +20,8 @@ from resources.warehouse import (
     Param,
     Row,
     batch_table,
+    client_statements,
+    client_tables,
     day_statements,
     day_table,
     growing_table,
@@ -69,9 +71,7 @@ class BigqueryWarehouse:
     def prepare(self) -> None:
         with self._errors():
             for name in ("raw", self.models_dataset):
-                dataset = self._bigquery.Dataset(f"{self.project}.{name}")
-                dataset.location = self.location
-                self._client.create_dataset(dataset, exists_ok=True)
+                self._create_dataset(f"{self.project}.{name}")
             for name, fields in TABLES.items():
                 self._run(create_statement(name, fields))
                 there = {field.name for field in self._client.get_table(f"{self.project}.raw.{name}").schema}
@@ -107,6 +107,19 @@ class BigqueryWarehouse:
             cells_from = staged.enter_context(self._staged("cells", incoming_cells))
             source = staged.enter_context(self._staged(table, incoming)) if incoming.num_rows else None
             self._run(transaction(rows_statements(table, days, cells_from=cells_from, source=source)))
+
+    def replace_clients(self, clients: Iterable[str], tables: Mapping[str, Sequence[Row]]) -> None:
+        named = set(clients)
+        incoming_clients, incoming = client_tables(named, tables)
+        if not named or not incoming:
+            return
+        with self._errors(), ExitStack() as staged:
+            clients_from = staged.enter_context(self._staged("clients", incoming_clients))
+            sources = {
+                name: staged.enter_context(self._staged(name, rows)) if rows.num_rows else None
+                for name, rows in incoming.items()
+            }
+            self._run(transaction(client_statements(sources, clients_from=clients_from)))
 
     def add_rows(self, table: str, rows: Sequence[Row]) -> None:
         incoming = growing_table(table, rows)
@@ -158,6 +171,16 @@ class BigqueryWarehouse:
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             client_options={"api_endpoint": self.endpoint},
         )
+
+    def _create_dataset(self, name: str) -> None:
+        from google.api_core.exceptions import NotFound
+
+        try:  # to ask whether it is there needs less permission than to create it
+            self._client.get_dataset(name)
+        except NotFound:
+            dataset = self._bigquery.Dataset(name)
+            dataset.location = self.location
+            self._client.create_dataset(dataset, exists_ok=True)
 
     def _run(self, sql: str, params: Mapping[str, Param] | None = None) -> Any:
         given = [

@@ -1,7 +1,7 @@
-"""What people configure: client files, source catalog, rules of selection, read from the config bucket.
+"""What people configure: client files, source catalog, rules of selection and scoring, read from the config bucket.
 
 Here: which keys they have, reading many at once. Not here: what they mean (domain.clients, domain.catalog,
-domain.selection_rules).
+domain.selection_rules, domain.scoring).
 """
 
 from collections.abc import Iterable
@@ -9,10 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from domain.catalog import Catalog, read_catalog
 from domain.clients import PREFIX, ClientConfig, is_config_key, read_client
-from domain.documents import MAX_BYTES
+from domain.documents import MAX_BYTES, Problem
 from domain.errors import ConfigError, MissingError
+from domain.event_types import PREFIX as EVENTS_PREFIX
+from domain.event_types import EventTypes, read_event_types
 from domain.scopes import ENDING as SCOPES_ENDING
 from domain.scopes import PREFIX as SCOPES_PREFIX
+from domain.scopes import Scopes, read_scopes
+from domain.scoring_rules import KEY as SCORING_KEY
+from domain.scoring_rules import ScoringRules, read_scoring_rules
 from domain.selection_rules import KEY as PROFILES_KEY
 from domain.selection_rules import SelectionRules, read_rules
 from resources.object_store import PARALLEL, ObjectInfo, ObjectStore
@@ -73,10 +78,28 @@ class ConfigBucket:
             profiles = self._store.get(PROFILES_KEY)
         except MissingError:
             return SelectionRules()
-        keys = [info.key for info in self._store.list(SCOPES_PREFIX) if info.key.endswith(SCOPES_ENDING)]
+        return read_rules(profiles.body, self._bodies(SCOPES_PREFIX))
+
+    def scoring_files(self) -> tuple[Scopes, EventTypes, ScoringRules, tuple[Problem, ...]]:
+        """The scopes, the event types and the rules of scoring, and what is odd about the rules' file.
+
+        What has no file is empty or the default. Raises ConfigError where a file is broken as a whole. Ask once per
+        run: it is two listings and a request per file.
+        """
+        try:
+            body = self._store.get(SCORING_KEY).body
+        except MissingError:
+            body = None
+        rules, problems = read_scoring_rules(body)
+        scopes, events = read_scopes(self._bodies(SCOPES_PREFIX)), read_event_types(self._bodies(EVENTS_PREFIX))
+        return scopes, events, rules, problems
+
+    def _bodies(self, prefix: str) -> dict[str, bytes]:
+        """Every YAML file under `prefix`, key -> bytes, read side by side."""
+        keys = [info.key for info in self._store.list(prefix) if info.key.endswith(SCOPES_ENDING)]
         with ThreadPoolExecutor(PARALLEL) as threads:
             stored = threads.map(self._store.get, keys)
-            return read_rules(profiles.body, {key: one.body for key, one in zip(keys, stored, strict=True)})
+            return {key: one.body for key, one in zip(keys, stored, strict=True)}
 
     def _read(self, key: str) -> tuple[str, str, ClientConfig | ConfigError | None]:
         listed = self._listed.get(key)

@@ -21,6 +21,8 @@ from resources.warehouse import (
     Param,
     Row,
     batch_table,
+    client_statements,
+    client_tables,
     day_statements,
     day_table,
     growing_table,
@@ -101,6 +103,19 @@ class DuckdbWarehouse:
             connection.register("incoming_cells", incoming_cells)
             connection.register("incoming_rows", incoming)
             for statement in rows_statements(table, days, cells_from="incoming_cells", source="incoming_rows"):
+                connection.execute(statement)
+
+    def replace_clients(self, clients: Iterable[str], tables: Mapping[str, Sequence[Row]]) -> None:
+        named = set(clients)
+        incoming_clients, incoming = client_tables(named, tables)
+        if not named or not incoming:
+            return
+        with self._transaction() as connection:
+            connection.register("incoming_clients", incoming_clients)
+            for name, rows in incoming.items():
+                connection.register(f"incoming_{name}", rows)
+            sources = {name: f"incoming_{name}" for name in incoming}
+            for statement in client_statements(sources, clients_from="incoming_clients"):
                 connection.execute(statement)
 
     def add_rows(self, table: str, rows: Sequence[Row]) -> None:

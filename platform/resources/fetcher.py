@@ -73,10 +73,11 @@ class _Pace:
     interval: float
     _next: dict[str, float] = field(default_factory=dict)
 
-    async def wait(self, host: str) -> None:
+    async def wait(self, host: str, interval: float = 0.0) -> None:
+        """Takes the host's next turn; the one after it comes `interval` seconds later, or the policy's, the longer."""
         now = time.monotonic()
         turn = max(now, self._next.get(host, now))
-        self._next[host] = turn + self.interval
+        self._next[host] = turn + max(self.interval, interval)
         await asyncio.sleep(turn - now)
 
 
@@ -96,8 +97,8 @@ class Fetcher:
     read robots.txt is counted apart, in `robots_requests`.
 
     With the policy's `robots` "honour" (RFC 9309) each host's robots.txt is read once; what it disallows is refused,
-    and where it cannot be read (5xx, no answer) the host's sources fail for now. `addresses` overrules which addresses
-    the policy permits.
+    and where it cannot be read (5xx, no answer) the host's sources fail for now. Its Crawl-delay, up to 30 s, is the
+    host's interval where it is longer than the policy's. `addresses` overrules which addresses the policy permits.
     """
 
     def __init__(self, policy: Fetch, addresses: Addresses | None = None) -> None:
@@ -184,9 +185,8 @@ class Fetcher:
         asked = url
         for _hop in range(_REDIRECTS + 1):
             host = _host_of(url)
-            if together.robots:
-                await together.robots.check(url)
-            await self._pace.wait(host)
+            delay = await together.robots.check(url) if together.robots else 0.0
+            await self._pace.wait(host, delay)
             self.requests[host] += 1
             answer = await self._once(together, url, known if known and known.url == url else None, sent)
             if isinstance(answer, Fetched):

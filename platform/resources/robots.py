@@ -1,4 +1,4 @@
-"""What a host's robots.txt allows us, read as RFC 9309 says.
+"""What a host's robots.txt allows us, read as RFC 9309 says, and the pace that it asks for, which no RFC has.
 
 Here: the rules of a file, and the one request per host that gets it. Not here: when a URL is fetched (fetcher).
 """
@@ -13,7 +13,9 @@ from urllib.parse import quote, urlsplit
 from domain.errors import PermanentError, RefusedError
 
 MOST = 512_000  # bytes that are read, a little more than the 500 KiB that RFC 9309 asks for at least
+LONGEST_DELAY = 30.0  # seconds: a host that asks for more between two requests is asked this often all the same
 _LINE = re.compile(r"\s*([a-z-]+)\s*:\s*([^#]*)", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _PRODUCT = re.compile(r"\*|[a-z_-]*", re.IGNORECASE)
 _ESCAPED = re.compile(r"%([0-9a-f]{2})", re.IGNORECASE)
 _UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
@@ -21,9 +23,13 @@ _UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """One file's rules for us: (allowed, pattern). The longest pattern that fits decides; of two as long, allow."""
+    """One file's rules for us: (allowed, pattern). The longest pattern that fits decides; of two as long, allow.
+
+    `delay` is its Crawl-delay, the seconds between two requests, at most LONGEST_DELAY; 0 where it asks for none.
+    """
 
     lines: tuple[tuple[bool, str], ...] = ()
+    delay: float = 0.0
 
     def allow(self, url: str) -> bool:
         """Whether the URL's path and query may be fetched; what no rule speaks of may."""
@@ -36,6 +42,7 @@ class Rules:
 def read_rules(text: str, user_agent: str) -> Rules:
     """The rules of the groups that name our product (`Vigie/0.1 ...` is "vigie"), or else of those for `*`."""
     groups: dict[str, list[tuple[bool, str]]] = {}
+    delays: dict[str, float] = {}
     names: list[str] = []
     in_names = False
     for line in text.removeprefix("\ufeff").splitlines():
@@ -53,7 +60,11 @@ def read_rules(text: str, user_agent: str) -> Rules:
             if value:
                 for name in names:
                     groups[name].append((key == "allow", _normal(value)))
-    return Rules(tuple(groups.get(_product(user_agent), groups.get("*", []))))
+        elif key == "crawl-delay":
+            for name in names:
+                delays[name] = max(_seconds(value), delays.get(name, 0.0))
+    ours = _product(user_agent) if _product(user_agent) in groups else "*"
+    return Rules(tuple(groups.get(ours, [])), delays.get(ours, 0.0))
 
 
 @dataclass
@@ -70,8 +81,11 @@ class Robots:
     known: dict[str, Rules | PermanentError] = field(default_factory=dict)
     _asking: dict[str, asyncio.Lock] = field(default_factory=dict)
 
-    async def check(self, url: str) -> None:
-        """Raises RefusedError where the host's robots.txt disallows the URL; TransientError where it is unknown."""
+    async def check(self, url: str) -> float:
+        """The host's Crawl-delay in seconds, 0 where it has none.
+
+        Raises RefusedError where its robots.txt disallows the URL; TransientError where it is unknown.
+        """
         parts = urlsplit(url)
         host = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         async with self._asking.setdefault(host, asyncio.Lock()):
@@ -89,11 +103,16 @@ class Robots:
                 where=url,
                 remedy="Ask the site for its leave, or take the source out of the catalog.",
             )
+        return rules.delay
 
 
 def _product(user_agent: str) -> str:
     found = _PRODUCT.match(user_agent)
     return found[0].lower() if found else ""
+
+
+def _seconds(value: str) -> float:
+    return min(float(value), LONGEST_DELAY) if _NUMBER.fullmatch(value) else 0.0
 
 
 def _normal(path: str) -> str:

@@ -50,7 +50,7 @@ def fetch_day(
     kept = archive.snapshots(day, needed)
     due = {key: source for key, source in needed.items() if refresh or key not in kept or kept[key].failed}
     states = archive.fetch_states({key: source.url for key, source in due.items()})
-    answers = ask(archive, fetcher, states, at, refresh=refresh, on_done=on_done)
+    answers = ask(archive, fetcher, due, states, at, refresh=refresh, on_done=on_done)
     taken: dict[str, _Taken] = {}
     for key, answer in answers.items():
         if isinstance(answer, Answer):

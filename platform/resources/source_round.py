@@ -1,7 +1,7 @@
 """One round of asking sources: who is asked, under which condition, and whose kept body is the answer.
 
 Here: waiting, freshness, conditional requests, and the body behind a "not modified". Not here: what a body means or
-where a snapshot is kept (source_days), one request (fetcher).
+where a snapshot is kept (source_days), one request (fetcher), the pages of an answer (api_pages).
 """
 
 import hashlib
@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
+from domain.api_pages import most_pages
+from domain.catalog import Source
 from domain.errors import VigieError
 from domain.snapshots import Body
 from domain.source_health import LONGEST_WAIT, FetchState
+from resources.api_pages import follow_pages
 from resources.archive import Archive
 from resources.fetcher import Fetched, Fetcher, Validators
 
@@ -35,6 +38,7 @@ class Answer:
 def ask(
     archive: Archive,
     fetcher: Fetcher,
+    sources: Mapping[str, Source],
     states: Mapping[str, FetchState],
     at: datetime,
     *,
@@ -59,8 +63,7 @@ def ask(
         on_done(key, _unasked(answer.state) if isinstance(answer, Answer) else answer)
     known = {key: Validators(state.answered_by, state.etag, state.last_modified) for key, state in asked.items()}
     conditional = {key: known[key] for key in known if key in bodies}
-    urls = {key: state.url for key, state in asked.items()}
-    fetched = fetcher.fetch_all(urls, on_done, known=conditional) if urls else {}
+    fetched = _fetched(fetcher, sources, {key: state.url for key, state in asked.items()}, conditional, on_done)
     for key, outcome in fetched.items():
         if isinstance(outcome, Fetched) and outcome.not_modified:
             body = _body(bodies[key], asked[key], outcome.fetched_at)
@@ -68,6 +71,28 @@ def ask(
         else:
             answers[key] = _sent(asked[key], outcome)
     return {key: answers[key] for key in states}
+
+
+def _fetched(
+    fetcher: Fetcher,
+    sources: Mapping[str, Source],
+    urls: Mapping[str, str],
+    known: Mapping[str, Validators],
+    on_done: Callable[[str, Fetched | VigieError], None],
+) -> dict[str, Fetched | VigieError]:
+    """The whole answer of every source; a condition is put to its first page, and where that holds, to them all."""
+    paged = {key for key in urls if most_pages(sources[key]) > 1}
+
+    def heard(key: str, outcome: Fetched | VigieError) -> None:
+        if key not in paged:
+            on_done(key, outcome)
+
+    fetched = fetcher.fetch_all(urls, heard, known=known) if urls else {}
+    firsts = {key: one for key in paged if isinstance(one := fetched[key], Fetched) and not one.not_modified}
+    fetched |= follow_pages(fetcher, sources, firsts)
+    for key in sorted(paged):
+        on_done(key, fetched[key])
+    return fetched
 
 
 def _body(content: bytes, state: FetchState, at: datetime) -> Body:

@@ -17,6 +17,7 @@ from domain.errors import PermanentError
 from domain.items import Item
 from resources.warehouse_tables import (
     CELL_TABLES,
+    CLIENT_TABLES,
     DAY_TABLES,
     GROWING_TABLES,
     INSTANT,
@@ -70,6 +71,13 @@ class Warehouse(Protocol):
 
         A cell without rows is emptied; cells not named are untouched; the same call twice is one call. PermanentError
         for a table that is not replaced by cells, a row of another cell, or rows that do not fit its columns.
+        """
+
+    def replace_clients(self, clients: Iterable[str], tables: Mapping[str, Sequence[Row]]) -> None:
+        """Make these rows all that these raw tables (of CLIENT_TABLES) hold of these clients, in one transaction.
+
+        A client without rows has none any more; clients not named are untouched; the same call twice is one call.
+        PermanentError for another table, a row of another client, or one that does not fit the columns.
         """
 
     def add_rows(self, table: str, rows: Sequence[Row]) -> None:
@@ -187,6 +195,29 @@ def rows_table(name: str, cells: Collection[tuple[str, date]], rows: pa.Table) -
     return named, rows.cast(TABLES[name])
 
 
+def client_tables(
+    clients: Collection[str], tables: Mapping[str, Sequence[Row]]
+) -> tuple[pa.Table, dict[str, pa.Table]]:
+    """The clients, and the rows of tables that are replaced by clients. PermanentError for another table, a row of a
+    client that is not named, or one that does not fit."""
+    made = {}
+    for name, rows in tables.items():
+        if name not in CLIENT_TABLES:
+            raise PermanentError(
+                "the table is not replaced by clients", where=f"raw.{name}", remedy=_others(CLIENT_TABLES)
+            )
+        made[name] = _fitting(name, rows)
+        strays = sorted({row["client_id"] for row in rows} - set(clients))
+        if strays:
+            raise PermanentError(
+                f"{len(strays)} clients have rows but are not among those to replace",
+                where=f"raw.{name} {strays[0]}",
+                remedy="Name every client whose rows are given.",
+            )
+    named = pa.table({"client_id": sorted(clients)}, schema=pa.schema([TABLES["cells"].field("client_id")]))
+    return named, made
+
+
 def growing_table(name: str, rows: Sequence[Row]) -> pa.Table:
     """The rows to add to a table that only grows. PermanentError for another table, or a row that does not fit."""
     if name not in GROWING_TABLES:
@@ -249,6 +280,19 @@ def rows_statements(table: str, days: Collection[date], *, cells_from: str, sour
     """Swap the rows of the cells in the table `cells_from`, of these days, for those of `source` (None: none)."""
     delete = _delete(table, days, cells_from)
     return [delete, insert_statement(table, source)] if source else [delete]
+
+
+def client_statements(sources: Mapping[str, str | None], *, clients_from: str) -> list[str]:
+    """Swap, table by table, the rows of the clients in `clients_from` for those of its source (None: no rows)."""
+    statements = []
+    for table, source in sources.items():
+        statements.append(
+            f"delete from raw.{table} as kept\n"  # noqa: S608 - our own table names
+            f"where exists (select 1 from {clients_from} as named where named.client_id = kept.client_id)"
+        )
+        if source:
+            statements.append(insert_statement(table, source))
+    return statements
 
 
 def _delete(table: str, days: Collection[date], cells_from: str) -> str:

@@ -6,6 +6,8 @@ Here: schemas only, the same for both engines. Not here: rows and statements (wa
 
 import pyarrow as pa
 
+from domain.scoring import FIGURES
+
 INSTANT = pa.timestamp("us", tz="UTC")
 
 
@@ -103,6 +105,76 @@ TABLES: dict[str, pa.Schema] = {
             _required("read_at", INSTANT),
         ]
     ),
+    # The terms whose words stand within a longer term of their category: where that one stands, it counts alone.
+    "nested_terms": pa.schema(
+        [_required("category", pa.string()), _required("inner_key", pa.string()), _required("outer_key", pa.string())]
+    ),
+    # The rules of scoring: what a type of event is worth to everybody, and which of two goes first (`place`).
+    "scoring_events": pa.schema(
+        [
+            _required("event_type", pa.string()),
+            _required("label", pa.string()),
+            _required("place", pa.int64()),
+            _required("bonus", pa.float64()),
+            _required("is_low", pa.bool_()),
+            _required("gives_context", pa.bool_()),
+        ]
+    ),
+    # By age in days: -1 where it is unknown, and the oldest stands for all beyond.
+    "scoring_ages": pa.schema(
+        [_required("age", pa.int64()), _required("factor", pa.float64()), _required("penalty", pa.float64())]
+    ),
+    "scoring_figures": pa.schema([_required(name, pa.float64()) for name in FIGURES]),  # one row
+    # What each client's file says of matching and scoring. `worst_level`: 1 high, 2 medium, 3 low.
+    "client_scoring": pa.schema(
+        [
+            _required("client_id", pa.string()),
+            _required("mode", pa.string()),
+            _required("mode_factor", pa.float64()),
+            _required("worst_level", pa.int64()),
+            _required("max_domains", pa.int64()),
+            _required("high_for_several", pa.bool_()),
+            pa.field("trademark_from", pa.float64()),
+            pa.field("fallback_from", pa.float64()),
+            _required("fallback_domains", pa.int64()),
+            _required("pure_player_bonus", pa.float64()),
+            _required("trademark_bonus", pa.float64()),
+            _required("molecule_bonus", pa.float64()),
+            _required("hybrid_bonus", pa.float64()),
+        ]
+    ),
+    "client_domains": pa.schema(
+        [
+            _required("client_id", pa.string()),
+            _required("domain_id", pa.string()),
+            _required("place", pa.int64()),
+            _required("min_score", pa.float64()),
+            _required("min_technologies", pa.int64()),
+            _required("entity_required", pa.bool_()),
+        ]
+    ),
+    "client_events": pa.schema(
+        [
+            _required("client_id", pa.string()),
+            _required("event_type", pa.string()),
+            _required("weight", pa.float64()),
+            _required("weight_by", pa.string()),
+            _required("critical", pa.bool_()),
+        ]
+    ),
+    # The part that a list of terms plays for a client ("" for domain_id) or for one of its domains; `strength` is 1
+    # strong, 2 medium, 3 weak, 4 against, 0 for a part that is no signal.
+    "client_scopes": pa.schema(
+        [
+            _required("client_id", pa.string()),
+            _required("domain_id", pa.string()),
+            _required("part", pa.string()),
+            _required("strength", pa.int64()),
+            _required("category", pa.string()),
+            _required("scope", pa.string()),
+            _required("list", pa.string()),
+        ]
+    ),
     # Copies of the accounts' database: what is not named here (leases, fingerprints, workspaces) never gets there.
     "accounts": pa.schema(
         [
@@ -157,6 +229,22 @@ TABLES: dict[str, pa.Schema] = {
 }
 DAY_TABLES = frozenset({"source_days"})  # replaced by whole days
 CELL_TABLES = frozenset({"item_matches"})  # replaced by cells, beside the items themselves
+# Replaced by clients: what a client's configuration means for its items.
+CLIENT_TABLES = frozenset(
+    name for name, fields in TABLES.items() if "client_id" in fields.names and "day" not in fields.names
+)
 GROWING_TABLES = frozenset({"item_readings"})  # rows are added, none is ever taken back
-WHOLE_TABLES = frozenset({"accounts", "account_versions", "account_jobs", "terms"})  # replaced whole, never by cells
+# Replaced whole, never by cells.
+WHOLE_TABLES = frozenset(
+    {
+        "accounts",
+        "account_versions",
+        "account_jobs",
+        "terms",
+        "nested_terms",
+        "scoring_events",
+        "scoring_ages",
+        "scoring_figures",
+    }
+)
 OUTCOMES = {"cells": ("ok", "degraded"), "source_days": ("ok", "failed")}  # what their column `outcome` may hold

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from dagster import (
     AddDynamicPartitionsRequest,
     AssetCheckEvaluation,
+    AssetCheckSeverity,
     AssetKey,
     AssetObservation,
     DagsterEventType,
@@ -26,7 +27,7 @@ from dagster import (
     sensor,
 )
 
-from assets.checks import catalog_valid, evaluation, files_valid
+from assets.checks import catalog_valid, evaluation, files_valid, rules_valid
 from assets.names import CLIENT_CONFIG, CLIENT_FILES, ETAG_TAG
 from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, behind, decide, to_read
 from domain.catalog import Catalog
@@ -77,6 +78,10 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
             else:
                 configs = [c for _etag, c in read.values() if isinstance(c, ClientConfig) and c.client_id in activated]
                 requests += _snapshot_request(partitions, stages, Archive(data_store.store()), catalog, configs)
+                rules = rules_valid(bucket, catalog, {})
+                if rules.severity is AssetCheckSeverity.ERROR:  # what all clients name, the day's run looks at
+                    context.log.error(f"their items cannot be selected: {rules.description}")
+                    events.append(evaluation(rules))
         if decision.cursor.files != cursor.files:
             events.append(_observation(decision.cursor))
         gone = {*decision.deactivated, *decision.removed}

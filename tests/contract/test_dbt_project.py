@@ -1,10 +1,10 @@
-"""The dbt project, run by dbt itself on a real DuckDB file, and read in BigQuery's grammar for prod.
+"""The dbt project, run by dbt itself on a real DuckDB file.
 
-Here: cells replaced whole, what a failure leaves, what the tests catch, duplicates. Not here: raw loads.
+Here: cells replaced whole, what a failure leaves, what the tests catch, duplicates. Not here: raw loads, scores
+(test_scoring_models), BigQuery (test_parity).
 """
 
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -17,8 +17,10 @@ from tests.contract.dbt_runner import Dbt
 
 MONDAY, TUESDAY = date(2025, 3, 3), date(2025, 3, 4)
 LONG = "a text long enough to be recognised without its title " * 3
-MODELS = {"stg_items", "int_items_ranked", "newsletter_items", "client_daily_activity"}
-# test_account_models and test_source_health build those
+MODELS = {"stg_items", "int_items_ranked", "int_items_printed", "newsletter_items", "client_daily_activity"}
+# test_scoring_models, test_marts, test_account_models and test_source_health are about those
+SCORING_MODELS = {"int_item_scores", "scored_items", "score_contributions", "item_entities"}
+MARTS = {"score_distribution", "entity_coverage", "client_freshness"}
 WHOLE_MODELS = {"dim_accounts", "account_compliance", "source_health"}
 
 
@@ -112,21 +114,22 @@ def test_without_a_batch_every_loaded_cell_is_built(dbt: Dbt, warehouse: DuckdbW
     for words in ((), ("--full-refresh",)):
         assert set(dbt.build(*words, batch=False).values()) == {"success", "pass"}
         assert printed(warehouse) == {("acme", MONDAY): ["lemonde_a"], ("other", TUESDAY): ["lemonde_b"]}
-    assert dbt.build("--full-refresh")["stg_items"] == "error"
+    assert dbt.build("--full-refresh")["int_items_ranked"] == "error"
     assert len(printed(warehouse)) == 2
 
 
 def test_a_failing_insert_leaves_the_cells_as_they_were(dbt: Dbt, warehouse: DuckdbWarehouse) -> None:
     load(warehouse, {("acme", MONDAY): [item("a"), item("b")]})
     dbt.build()
-    change(warehouse, "alter table vigie.stg_items alter column url set not null")
+    change(warehouse, "alter table vigie.int_items_ranked alter column text_key set not null")
     load(warehouse, {("acme", MONDAY): [item("c")]})
-    change(warehouse, "update raw.items set url = null")
+    change(warehouse, "update raw.items set content_hash = null")
     outcome = dbt.build()
-    assert outcome["stg_items"] == "error"
+    assert outcome["int_items_ranked"] == "error"
     assert outcome["newsletter_items"] == "skipped"
-    staged = warehouse.query("select item_id from stg_items order by item_id")
-    assert [row["item_id"] for row in staged] == ["lemonde_a", "lemonde_b"]
+    ranked = warehouse.query("select item_id from int_items_ranked order by item_id")
+    assert [row["item_id"] for row in ranked] == ["lemonde_a", "lemonde_b"]
+    assert printed(warehouse) == {("acme", MONDAY): ["lemonde_a", "lemonde_b"]}
 
 
 def test_a_bad_row_fails_the_test_that_is_about_it(dbt: Dbt, warehouse: DuckdbWarehouse) -> None:
@@ -150,16 +153,16 @@ def test_a_lost_activity_row_fails_the_sums(dbt: Dbt, warehouse: DuckdbWarehouse
 
 def test_a_new_column_is_added_and_a_retyped_one_asks_for_a_full_refresh(dbt: Dbt, warehouse: DuckdbWarehouse) -> None:
     load(warehouse, {("acme", MONDAY): [item("a")]})
-    dbt.build("--select", "stg_items")
-    change(warehouse, "alter table vigie.stg_items drop column word_count")
-    assert dbt.build("--select", "stg_items")["stg_items"] == "success"
-    assert warehouse.query("select word_count > 0 as counted from stg_items") == [{"counted": True}]
-    change(warehouse, "alter table vigie.stg_items alter column word_count type varchar")
-    done: Any = dbt.invoke("run", "--select", "stg_items")
+    dbt.build("--exclude", "resource_type:test")
+    change(warehouse, "alter table vigie.int_items_printed drop column word_count")
+    assert dbt.build("--select", "int_items_printed")["int_items_printed"] == "success"
+    assert warehouse.query("select word_count > 0 as counted from int_items_printed") == [{"counted": True}]
+    change(warehouse, "alter table vigie.int_items_printed alter column word_count type varchar")
+    done: Any = dbt.invoke("run", "--select", "int_items_printed")
     (result,) = done.result.results
     assert "word_count" in result.message
     assert "--full-refresh" in result.message
-    refreshed = dbt.build("--full-refresh", "--select", "stg_items", batch=False)
+    refreshed = dbt.build("--full-refresh", "--select", "int_items_printed", batch=False)
     assert set(refreshed.values()) == {"success", "pass"}
 
 
@@ -208,7 +211,7 @@ def test_a_summary_ends_between_two_words(dbt: Dbt, warehouse: DuckdbWarehouse) 
 
 def test_every_model_and_column_is_described(parsed: Dbt) -> None:
     models = {n.name: n for n in parsed.manifest.nodes.values() if n.resource_type == "model"}
-    assert set(models) == MODELS | WHOLE_MODELS
+    assert set(models) == MODELS | SCORING_MODELS | MARTS | WHOLE_MODELS
     for model in models.values():
         assert model.description, model.name
         assert all(column.description for column in model.columns.values()), model.name
@@ -223,23 +226,21 @@ def test_described_columns_are_the_columns_built(dbt: Dbt, warehouse: DuckdbWare
             assert list(row) == list(node.columns), node.name
 
 
-@pytest.mark.filterwarnings("ignore:sqlglotrs is deprecated:DeprecationWarning")
-def test_prod_lists_its_models_and_speaks_bigquery_without_credentials(dbt: Dbt, tmp_path: Path) -> None:
-    import sqlglot  # here, where its import may warn
-
-    prod = Dbt(tmp_path)
-    listed: Any = prod.invoke("ls", "--target", "prod", "--resource-type", "model")
-    assert listed.success, listed.exception
-    assert {name.split(".")[-1] for name in listed.result} == MODELS | WHOLE_MODELS
-    # A token that is never used: compiling for BigQuery without introspection reaches nothing.
-    (tmp_path / "profiles.yml").write_text(
-        "vigie: {target: prod, outputs: {prod: {type: bigquery, method: oauth-secrets, token: unused,"
-        " project: p, dataset: vigie, location: EU, threads: 1}}}"
-    )
-    compiled: Any = prod.invoke(
-        "compile", "--no-introspect", "--no-populate-cache", "--target", "prod", profiles=tmp_path
-    )
-    assert compiled.success, compiled.exception
-    for result in compiled.result.results:
-        sqlglot.parse_one(result.node.compiled_code, dialect="bigquery")
-    assert {result.node.name for result in compiled.result.results} >= MODELS | WHOLE_MODELS
+def test_a_large_build_goes_by_slices_of_clients_and_makes_the_same_rows(dbt: Dbt, warehouse: DuckdbWarehouse) -> None:
+    days = [MONDAY + timedelta(days=n) for n in range(4)]
+    cells = {(client, day): [item(f"{day.day}{n}") for n in range(3)] for client in ("acme", "other") for day in days}
+    load(warehouse, {**cells, ("idle", days[-1] + timedelta(days=3)): []})
+    tables = ("int_items_ranked", "int_items_printed", "client_daily_activity")
+    built = []
+    for at_once, sliced in ((150_000, False), (1, True)):
+        options = f"{{batch_id: batch, items_at_once: {at_once}}}"
+        for kind in ("made", "replaced"):
+            done: Any = dbt.invoke("run", "--select", "stg_items", *tables, "--vars", options, batch=False)
+            assert done.success, done.exception
+            built.append([warehouse.query(f"select * from {table} order by all") for table in tables])
+            if kind == "made":
+                (made,) = (dbt.folder / "target" / "run").rglob("int_items_ranked.sql")
+                assert ("client_id between 'acme' and 'acme'" in made.read_text(encoding="utf-8")) is sliced
+        change(warehouse, "".join(f"drop table vigie.{table};" for table in tables))
+    assert all(rows == built[0] for rows in built)
+    assert [len(rows) for rows in built[0]] == [24, 24, 9]

@@ -8,6 +8,7 @@ import pytest
 
 from domain.errors import PermanentError, RefusedError, TransientError, VigieError
 from resources.fetcher import Fetched, Fetcher
+from resources.robots import LONGEST_DELAY, read_rules
 from settings import Fetch
 from tests.contract.web_site import Site, opened
 
@@ -125,3 +126,46 @@ def test_every_source_is_reported_as_it_ends(site: Site) -> None:
     heard: list[str] = []
     Fetcher(FAST).fetch_all({"a": site.says("/a"), "b": site.says("/b")}, lambda name, _outcome: heard.append(name))
     assert sorted(heard) == ["a", "b"]
+
+
+class TestCrawlDelay:
+    """The pace that a host asks for in its robots.txt."""
+
+    POLITE = FAST.model_copy(update={"robots": "honour"})
+
+    def seconds(self, site: Site, robots: bytes, policy: Fetch) -> float:
+        """How long three requests to the site take."""
+        site.says("/robots.txt", robots)
+        started = time.monotonic()
+        outcomes = Fetcher(policy).fetch_all({name: site.says(f"/{name}") for name in "abc"})
+        assert all(isinstance(outcome, Fetched) for outcome in outcomes.values())
+        return time.monotonic() - started
+
+    def test_it_is_the_hosts_interval_where_it_is_longer_than_ours(self, site: Site) -> None:
+        assert self.seconds(site, b"User-agent: *\nCrawl-delay: 0.3\n", self.POLITE) >= 0.6
+
+    def test_ours_stays_where_it_is_longer(self, site: Site) -> None:
+        slower = self.POLITE.model_copy(update={"host_interval": 0.3})
+        assert self.seconds(site, b"User-agent: *\nCrawl-delay: 0.01\n", slower) >= 0.6
+
+    def test_it_is_nothing_to_us_where_it_is_said_to_others_or_where_the_target_ignores_robots(
+        self, site: Site
+    ) -> None:
+        assert self.seconds(site, b"User-agent: other\nCrawl-delay: 30\n", self.POLITE) < 2
+        assert self.seconds(site, b"User-agent: *\nCrawl-delay: 30\n", FAST) < 2
+
+    @pytest.mark.parametrize(
+        ("text", "delay"),
+        [
+            ("User-agent: *\nCrawl-delay: 5", 5.0),
+            ("User-agent: *\nCRAWL-DELAY : 1.5 # seconds", 1.5),
+            ("User-agent: *\nCrawl-delay: 86400", LONGEST_DELAY),
+            ("User-agent: *\nCrawl-delay: 2\nUser-agent: vigie\nDisallow: /x", 0.0),
+            ("User-agent: *\nCrawl-delay: 2\nUser-agent: vigie\nCrawl-delay: 3\nCrawl-delay: 1", 3.0),
+            ("User-agent: vigie\nUser-agent: other\nCrawl-delay: 4", 4.0),
+            ("Crawl-delay: 4", 0.0),
+            *((f"User-agent: *\nCrawl-delay: {value}", 0.0) for value in ("", "-1", "nan", "inf", "1e9", "soon", "²")),
+        ],
+    )
+    def test_only_a_number_of_seconds_counts_and_only_up_to_a_bound(self, text: str, delay: float) -> None:
+        assert read_rules(text, "Vigie/0.1").delay == delay

@@ -69,12 +69,13 @@ class Days:
         self.sources = {one.source_key: one for one in sources}
         self.heard: dict[str, Fetched | VigieError] = {}
         self.articles: dict[str, Fetched | VigieError] = {}
+        self.policy = POLICY
 
     def fetch(self, at: datetime = AT, refresh: bool = False) -> dict[str, Snapshot]:
         self.heard, self.articles = {}, {}
         return fetch_day(
             self.archive,
-            Fetcher(POLICY),
+            Fetcher(self.policy),
             self.sources,
             at.date(),
             refresh=refresh,

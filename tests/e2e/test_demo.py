@@ -67,6 +67,7 @@ def test_the_demo_shows_what_came_of_every_client_and_source(first: Demo) -> Non
     assert figures["partitions_by_asset"]["client_items"] == 2 * 7
     runs = dict(figures["runs_by_job"])
     assert 1 <= runs.pop("export_accounts") <= 3  # as the accounts come to rest
+    assert 1 <= runs.pop("write_dashboard") <= 4  # after the models, and after each export
     assert runs == {
         "change_account": 5,
         "fetch_sources": 2,  # the archived days, and today
@@ -75,11 +76,12 @@ def test_the_demo_shows_what_came_of_every_client_and_source(first: Demo) -> Non
         "build_warehouse": 1,
         "write_newsletters": 1,
     }
-    assert figures["dbt_models"] == 7
-    assert figures["dbt_tests_passed"] >= 15
+    assert figures["dbt_models"] == 15
+    assert figures["dbt_tests_passed"] >= 60
     assert figures["dbt_tests_failed"] == 0
     assert figures["pages"] >= 2
     assert all(Path(page).is_file() for page in figures["pages_to_open"])
+    assert figures["pages_to_open"][-1].endswith("dashboard/index.html")
     assert figures["seconds"] > 0
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from domain.apis import next_page, parse_api
+from domain.api_pages import parse_pages
+from domain.apis import next_page, next_page_elsewhere, parse_api
 from domain.articles import MAX_ARTICLE, article_day, article_text
 from domain.catalog import read_catalog
 from domain.clients import read_client
@@ -36,7 +37,9 @@ READERS: dict[str, Reader] = {
     ),
     "api": lambda body, _: parse_api(body, URL, "items", PATTERNS),
     "api at a path": lambda body, _: parse_api(body, URL, "response.results"),
+    "api's pages": lambda body, _: parse_pages(body, URL, "items"),
     "next page": lambda body, _: next_page(body, URL),
+    "next page elsewhere": lambda body, _: next_page_elsewhere(body, URL),
     "article": lambda body, content_type: article_text(body, URL, content_type),
     "article's day": lambda body, content_type: article_day(body, URL, content_type),
     "client": lambda body, _: read_client("clients/acme.yaml", body),

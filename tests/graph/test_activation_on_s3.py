@@ -17,6 +17,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from definitions import build_definitions
 from domain.errors import RefusedError
+from domain.selection_rules import KEY as PROFILES_KEY
 from local.demo_content import demo_catalog
 from local.demo_site import DemoSite
 from local.instance import prepare
@@ -145,10 +146,10 @@ def test_with_1100_files_a_tick_lists_them_in_2_requests_and_reads_only_what_cha
     for client in clients:
         s3.put_client(client, client in active)
 
-    # the first look reads each file once, and the catalog once because somebody is new
+    # the first look reads each file once, and catalog and rules once because somebody is new
     asked = look(platform, s3)
     assert s3.lists == 2
-    assert s3.gets == Counter([CATALOG_KEY, *(f"clients/{client}.yaml" for client in clients)])
+    assert s3.gets == Counter([CATALOG_KEY, PROFILES_KEY, *(f"clients/{client}.yaml" for client in clients)])
     assert sorted(str(request.job_name) for request in asked) == ["fetch_sources", "read_client_configs"]
     assert platform.instance.get_dynamic_partitions("clients") == active
     read_configurations(platform, asked)
@@ -165,10 +166,10 @@ def test_with_1100_files_a_tick_lists_them_in_2_requests_and_reads_only_what_cha
         assert [request.job_name for request in asked] == ["read_client_configs"] * is_active
         read_configurations(platform, asked)
 
-    # somebody wakes up: that file, and the catalog
+    # somebody wakes up: that file, the catalog and the rules
     s3.put_client("client1000", active=True)
     asked = look(platform, s3)
-    assert (s3.lists, s3.gets) == (2, {"clients/client1000.yaml": 1, CATALOG_KEY: 1})
+    assert (s3.lists, s3.gets) == (2, {"clients/client1000.yaml": 1, CATALOG_KEY: 1, PROFILES_KEY: 1})
     assert platform.instance.get_dynamic_partitions("clients") == [*active, "client1000"]
     read_configurations(platform, asked)
 

@@ -12,7 +12,7 @@ from dagster import DagsterInstance
 from domain.items import Item
 from local.instance import dagster_home
 from partitions import today
-from settings import load_settings
+from settings import PROJECT_ROOT, load_settings
 from tests.graph.conftest import HEALTHY, Platform
 from tests.graph.same_target import defs
 from tests.graph.test_outcomes import partitions_of, re_execute
@@ -41,7 +41,10 @@ def items(platform: Platform, key: str) -> list[Item]:
     return platform.archive.items(client, date.fromisoformat(day))
 
 
-def test_a_worker_that_is_killed_keeps_the_cells_it_finished_and_its_retry_does_the_others(platform: Platform) -> None:
+def test_a_worker_that_is_killed_keeps_the_cells_it_finished_and_its_retry_does_the_others(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(PROJECT_ROOT)  # the worker imports this module by its name, however pytest was started
     for client in CLIENTS:
         platform.put_client(client, HEALTHY[:3])
     platform.settle("client_activation")

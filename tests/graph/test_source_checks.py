@@ -1,4 +1,4 @@
-"""The checks on sources and clients as Dagster runs them by hand, on a real archive and a real DuckDB file.
+"""The checks on sources, clients and selection rules as Dagster runs them by hand, on real stores and a DuckDB file.
 
 Here: which day is looked at, what is reported. Not here: what is found odd (unit), the whole graph.
 """
@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 from dagster import AssetCheckEvaluation, AssetSpec, Definitions
 
-from assets.checks import evaluation
-from assets.names import CLIENT_ITEMS, SOURCE_SNAPSHOTS
+from assets.checks import config_checks, configured_assets, evaluation
+from assets.names import CLIENT_ITEMS, RULES_VALID, SOURCE_SNAPSHOTS
 from assets.source_health import quiet_clients, source_checks, source_results
+from domain.selection_rules import KEY as PROFILES_KEY
 from domain.snapshots import Snapshot
 from partitions import today
 from resources.archive import Archive
+from resources.config_bucket import CATALOG_KEY
 from resources.object_store import ObjectStoreResource
 from resources.warehouse import Cell, items_table
 from resources.warehouse_resource import WarehouseResource
 from settings import DirectoryLocation, DuckDBWarehouse
+from tests.graph.conftest import HEALTHY, Platform, client_yaml
 
 NAMES = {"source_health", "stale_source", "dates_mostly_unknown", "duplicates_share"}
 
@@ -99,3 +102,104 @@ def test_a_run_reports_the_same_results_and_names_a_few_findings_in_the_line(sto
     assert told.metadata["found"].value == 8
     assert str(told.metadata["findings"].value).count("\n- source") == 7
     assert evaluation(quiet_clients({}, day)).passed
+
+
+class TestSelectionRules:
+    """selection_rules_valid, by hand and as the graph reports it."""
+
+    CATALOG = b"""
+sources:
+  - {source_key: press__a, source_type: press, ingestion_mode: rss, enabled: true, rss_url: "https://a.example/",
+     ingestion_profile: pres}
+bouquets: [{bouquet_id: papers, source_keys: [press__a]}]
+"""
+    PROFILES = b"""
+profiles:
+  press:
+    signal_requirements:
+      mode: require_signals
+      required_signal_groups: [{group_id: technology, scopes: [depot]}]
+"""
+    SCOPES = b"depot: [long-acting]\n"
+
+    def check(self, store: ObjectStoreResource) -> AssetCheckEvaluation:
+        """The check, run by hand with the two beside it."""
+        definitions = Definitions(
+            assets=configured_assets(), asset_checks=config_checks(), resources={"config_store": store}
+        )
+        done = definitions.resolve_implicit_global_asset_job_def().execute_in_process()
+        (found,) = (one for one in done.get_asset_check_evaluations() if one.check_name == RULES_VALID)
+        return found
+
+    @pytest.fixture
+    def config(self, store: ObjectStoreResource) -> ObjectStoreResource:
+        files = store.store()
+        files.put(CATALOG_KEY, self.CATALOG.replace(b"pres}", b"press}"))
+        files.put(PROFILES_KEY, self.PROFILES)
+        files.put("canonical/scopes/technology_scopes.yaml", self.SCOPES)
+        return store
+
+    def test_it_passes_where_there_is_nothing_to_say_and_where_nobody_wrote_a_rule(
+        self, store: ObjectStoreResource, config: ObjectStoreResource
+    ) -> None:
+        found = self.check(config)
+        assert (found.passed, found.description) == (True, "2 profiles, 0 remarks.")
+        Path(store.store().uri, PROFILES_KEY).unlink()
+        assert self.check(config).passed
+
+    def test_remarks_on_files_catalog_and_clients_warn_and_are_listed(self, config: ObjectStoreResource) -> None:
+        files = config.store()
+        files.put(CATALOG_KEY, self.CATALOG)
+        files.put("canonical/scopes/technology_scopes.yaml", b"other: [hiring]\n")
+        files.put("clients/acme.yaml", client_yaml([], source_config={"bouquet_ingestion_overrides": {"papers": "x"}}))
+        found = self.check(config)
+        assert (found.passed, found.severity.value) == (False, "WARN")
+        remarks = str(found.metadata["remarks"].value)
+        assert found.metadata["found"].value == remarks.count("\n") + 1 >= 3
+        assert '"pres"' in remarks
+        assert "depot" in remarks
+        assert "acme, source_config.bouquet_ingestion_overrides" in remarks
+
+    @pytest.mark.parametrize("key", [PROFILES_KEY, "canonical/scopes/technology_scopes.yaml"])
+    def test_a_file_that_is_broken_as_a_whole_is_an_error_with_its_place(
+        self, config: ObjectStoreResource, key: str
+    ) -> None:
+        config.store().put(key, b"profiles: [")
+        found = self.check(config)
+        assert (found.passed, found.severity.value) == (False, "ERROR")
+        assert str(found.description).startswith(f"{key}:")
+
+    def test_a_catalog_that_is_broken_is_told_of_by_its_own_check(self, config: ObjectStoreResource) -> None:
+        config.store().put(CATALOG_KEY, b"sources: [")
+        assert self.check(config).passed
+
+    def test_the_activation_of_a_client_and_the_days_run_report_it(self, platform: Platform) -> None:
+        platform.config.put(PROFILES_KEY, b"profiles: [")
+        platform.put_client("acme", HEALTHY[:1])
+        told = platform.evaluate("client_activation").asset_events
+        checked = [event for event in told if isinstance(event, AssetCheckEvaluation)]
+        assert [(event.check_name, event.passed) for event in checked] == [(RULES_VALID, False)]
+        fetched = platform.run_job("fetch_sources", partition=str(today()))
+        assert fetched.is_success
+        assert self.reported(platform, fetched.run_id).severity.value == "ERROR"
+
+        platform.config.put(PROFILES_KEY, self.PROFILES)
+        platform.config.put("canonical/scopes/technology_scopes.yaml", self.SCOPES)
+        choices = {"sources_extra_enabled": HEALTHY[:1], "bouquet_ingestion_overrides": {"depot_press": "nobody"}}
+        platform.config.put("clients/acme.yaml", client_yaml([], source_config=choices))
+        mended = self.reported(platform, platform.run_job("fetch_sources", partition=str(today())).run_id)
+        assert (mended.passed, mended.severity.value) == (False, "WARN")
+        assert 'acme, source_config.bouquet_ingestion_overrides: There is no ingestion profile "nobody"' in str(
+            mended.metadata["remarks"].value
+        )
+
+    def reported(self, platform: Platform, run_id: str) -> AssetCheckEvaluation:
+        """The run's own report of the check."""
+        events = (entry.dagster_event for entry in platform.instance.all_logs(run_id))
+        told = [
+            event.asset_check_evaluation_data
+            for event in events
+            if event and event.event_type_value == "ASSET_CHECK_EVALUATION"
+        ]
+        (found,) = (one for one in told if one.check_name == RULES_VALID)
+        return found

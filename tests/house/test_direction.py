@@ -31,7 +31,7 @@ LEVELS = (
     ("local",),
     ("terminal",),
     ("account_views",),
-    ("accounts_cli", "ingest_cli", "setup_cli", "aws_lambda"),
+    ("accounts_cli", "ingest_cli", "newsletter_cli", "setup_cli", "aws_lambda"),
     ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

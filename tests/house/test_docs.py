@@ -18,7 +18,9 @@ ADRS = sorted((PROJECT_ROOT / "docs" / "adr").glob("*.md"))
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_MAKE = re.compile(r"(?:^|[\s;&(])make((?:[ \t]+[A-Za-z_]+=\S*)*)[ \t]+([a-z]+)((?:[ \t]+[A-Z_]+=\S*)*)", re.MULTILINE)
+_MAKE = re.compile(
+    r"(?:^|[\s;&(])make((?:[ \t]+[A-Za-z_]+=\S*)*)[ \t]+([a-z][a-z0-9]*)((?:[ \t]+[A-Z_]+=\S*)*)", re.MULTILINE
+)
 _VIGIE = re.compile(r"(?:^|[\s;&(/])vigie((?:[ \t]+[a-z][a-z-]*)+)((?:[ \t]+--[a-z-]+)*)", re.MULTILINE)
 _VARIABLE = re.compile(r"\bVIGIE_[A-Z][A-Z_]*[A-Z]\b")
 _PATH = re.compile(
@@ -49,7 +51,7 @@ def inline_of(path: Path) -> list[str]:
 
 @cache
 def make_targets() -> frozenset[str]:
-    return frozenset(re.findall(r"^([a-z]+):", text_of(PROJECT_ROOT / "Makefile"), re.MULTILINE))
+    return frozenset(re.findall(r"^([a-z0-9]+):", text_of(PROJECT_ROOT / "Makefile"), re.MULTILINE))
 
 
 @cache

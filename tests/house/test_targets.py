@@ -13,7 +13,10 @@ from settings import PROJECT_ROOT, TARGETS, Settings, load_settings, target_name
 
 EXAMPLE = {key: value for key, value in dotenv_values(PROJECT_ROOT / ".env.example").items() if value}
 NAMES = target_names(TARGETS)
-WHOLE = {"accounts_export", "dim_accounts", "account_compliance"}  # small tables, replaced whole
+WHOLE = {  # tables replaced whole, and what is kept of all of them
+    *("accounts_export", "dim_accounts", "account_compliance", "accounts_history"),
+    *("source_health", "score_distribution", "entity_coverage", "client_freshness", "warehouse_docs", "dashboard"),
+}
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,8 @@ PROD = {
     "VIGIE_AWS_REGION": "eu-west-3",
     "VIGIE_DATABASE_HOST": "db.example.invalid",
     "VIGIE_BIGQUERY_PROJECT": "example-project",
+    "VIGIE_BIGQUERY_DATASET": "vigie",
+    "VIGIE_BIGQUERY_LOCATION": "EU",
     "VIGIE_VAULT_URL": "https://vault.example.invalid",
 }
 

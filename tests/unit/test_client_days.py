@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from domain.catalog import Source
-from domain.client_days import ClientDay, build, items_key
+from domain.client_days import ClientDay, build, items_key, near_duplicates
 from domain.clients import ClientConfig, read_client
 from domain.errors import PermanentError, TransientError
 from domain.items import Item
@@ -136,3 +136,52 @@ def test_a_cell_built_on_itself_is_itself() -> None:
 def test_a_cell_lies_where_v2s_consumers_look() -> None:
     assert items_key("acme", date(2026, 3, 4)) == "ingested/acme/2026/03/04/items.json"
     assert cell(shown(A)).key == "ingested/acme/2026/11/21/items.json"
+
+
+class TestDuplicatesOfADegradedDay:
+    """Who repeats whom, and who speaks for near-duplicates, where a failed source's earlier items stay."""
+
+    STORY = " ".join(f"word{number}" for number in range(60))
+
+    def told(self, source: Source, name: str, content: str) -> Snapshot:
+        entry = {"title": f"{name} of {source.source_key}", "url": f"/{name}", "content": content}
+        return take(source, DAY, Body(json.dumps([entry]).encode(), source.url, "application/json", AT), FirstSeen())
+
+    def built(self, *snapshots: Snapshot, previous: Sequence[Item] = ()) -> ClientDay:
+        given = {one.source_key: one for one in snapshots}
+        return build(CONFIG, (A, B), DAY, given, previous, near=near_duplicates(snapshots))
+
+    def test_an_item_of_the_failed_source_still_speaks_for_its_near_duplicate(self) -> None:
+        shorter, longer = self.told(A, "1", self.STORY), self.told(B, "2", f"{self.STORY} more")
+        before = self.built(shorter, longer)
+        representative = longer.items[0].item_id
+        assert [item.duplicate_group for item in before.items] == [representative] * 2
+        after = self.built(shorter, failed(B), previous=before.items)
+        assert after.outcome == "degraded"
+        assert after.items == before.items
+
+    def test_an_item_of_the_failed_source_is_still_spoken_for(self) -> None:
+        longer, shorter = self.told(A, "1", f"{self.STORY} more"), self.told(B, "2", self.STORY)
+        before = self.built(longer, shorter)
+        after = self.built(longer, failed(B), previous=before.items)
+        assert {item.duplicate_group for item in after.items} == {longer.items[0].item_id}
+        assert after.items == before.items
+
+    def test_a_better_item_that_came_since_takes_the_groups_word(self) -> None:
+        before = self.built(self.told(A, "1", self.STORY), self.told(B, "2", f"{self.STORY} more"))
+        best = self.told(A, "1", f"{self.STORY} more and more")
+        after = self.built(best, failed(B), previous=before.items)
+        assert {item.duplicate_group for item in after.items} == {best.items[0].item_id}
+
+    def test_the_failed_sources_item_stands_alone_once_its_near_duplicate_is_gone(self) -> None:
+        before = self.built(self.told(A, "1", self.STORY), self.told(B, "2", f"{self.STORY} more"))
+        after = self.built(self.told(A, "1", "Another story."), failed(B), previous=before.items)
+        assert [item.duplicate_group for item in after.items] == ["", ""]
+
+    def test_exact_copies_stay_one_whichever_of_the_two_sources_fails(self) -> None:
+        one, copy = self.told(A, "1", self.STORY), self.told(B, "2", self.STORY)
+        before = self.built(one, copy)
+        assert [item.source_key for item in before.items] == ["press__a"]
+        for snapshots in ((one, failed(B)), (failed(A), copy)):
+            after = self.built(*snapshots, previous=before.items)
+            assert after.items == before.items

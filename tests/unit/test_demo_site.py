@@ -22,7 +22,7 @@ from domain.feeds import parse_feed
 from domain.items import ParsedItem, canonical_url, content_hash
 from domain.pages import parse_page
 from local import demo_content
-from local.demo_content import SOURCES, DemoSource, demo_catalog, demo_clients, demo_scopes
+from local.demo_content import SOURCES, DemoSource, demo_canonical, demo_catalog, demo_clients
 from local.demo_site import DemoSite
 
 TODAY = date(2026, 11, 21)
@@ -225,7 +225,9 @@ def test_two_clients_are_active_and_share_sources_one_waits_and_two_are_refused(
 
 
 def test_the_scopes_that_clients_name_exist() -> None:
-    scopes = {name for text in demo_scopes().values() for name in yaml.safe_load(text)}
+    scopes = {
+        name for place, text in demo_canonical().items() if place.startswith("scopes/") for name in yaml.safe_load(text)
+    }
     for name in ("depot_watch_weekly.yaml", "veille_galenique.yaml"):
         for domain in yaml.safe_load(demo_clients()[name])["watch_domains"]:
             assert {domain["technology_scope"], domain["company_scope"]} <= scopes

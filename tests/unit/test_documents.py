@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.documents import MAX_BYTES, MAX_NODES, Problem, closest, read_mapping, shown
+from domain.catalog import read_catalog
+from domain.documents import MAX_BYTES, MAX_NODES, MAX_SAID, Problem, closest, printable, read_mapping, shown
 from domain.errors import ConfigError
 
 BILLION_LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -195,3 +196,54 @@ def test_the_closest_word_is_only_looked_for_while_hints_are_few() -> None:
 )
 def test_a_found_value_is_said_in_words(value: object, words: str) -> None:
     assert shown(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("\x1b[2Jgone", r'the text "\x1b[2Jgone"'),
+        ("a\x00b", r'the text "a\x00b"'),
+        ("\u202egpj.exe", r'the text "\u202egpj.exe"'),
+        ("one\nerror: two", r'the text "one\nerror: two"'),
+        ("\ud800", r'the text "\ud800"'),
+        ("été, 長い, 🙂", 'the text "été, 長い, 🙂"'),
+        ("x" * 60, f'the text "{"x" * 60}"'),
+        ("x" * 61, f'the text "{"x" * 57}..."'),
+        ("\x07" * 1_000_000, f'the text "{(chr(92) + "x07") * 14}\\..."'),
+    ],
+)
+def test_what_is_shown_of_a_value_can_be_printed_and_is_short(value: str, words: str) -> None:
+    assert shown(value) == words
+
+
+def test_a_printable_text_is_left_as_it_is() -> None:
+    assert printable("a b") == "a b"
+    assert printable(printable("\x1b[0m")) == printable("\x1b[0m")
+
+
+@pytest.mark.parametrize("hidden", [r"\e[2J", r"\0", r"\u202e", r"\n", r"\u2028"])
+def test_no_problem_of_a_file_carries_what_its_texts_hide(hidden: str) -> None:
+    text = f"""
+"top{hidden}": 1
+sources:
+  - "no{hidden}block"
+  - {{source_key: "a{hidden}", "odd{hidden}": 1, ingestion_mode: "rss{hidden}", enabled: true, tags: "x{hidden}"}}
+  - {{source_key: b, ingestion_mode: rss, rss_url: "https://{hidden}", enabled: true}}
+bouquets: [{{bouquet_id: "c{hidden}", source_keys: ["d{hidden}"]}}]
+"""
+    problems = read_catalog("catalog.yaml", text.encode()).problems
+    assert len(problems) >= 7
+    assert all(str(problem).isprintable() for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    "text", ['"k\\e": 1\n"k\\e": 2\n', '? ["\\e"]\n: 1\n', "a: !<!\\u202e> x\n", 'a: !!int "\\e"\n']
+)
+def test_no_refusal_of_a_file_carries_what_its_texts_hide(text: str) -> None:
+    assert str(refused(text)).isprintable()
+
+
+def test_a_name_as_long_as_the_file_is_cut_where_it_is_shown() -> None:
+    (problem, *_) = read_catalog("catalog.yaml", f"? {'k' * 500_000}\n: 1\nsources: []\n".encode()).problems
+    assert len(problem.message) <= MAX_SAID
+    assert len(refused(f"? {'k' * 1_000}x\n: 1\n? {'k' * 1_000}x\n: 2\n").message) <= MAX_SAID

@@ -220,3 +220,5 @@ class TestNearDuplicates:
         for kept in (chain[::2], chain[::3], chain[:3], chain[-4:], chain):
             alone = {m: one.representative for one in group(kept) if len(one.members) > 1 for m in one.members}
             assert {i.item_id: i.duplicate_group for i in near.named(kept, []) if i.duplicate_group} == alone
+            few = NearDuplicates(kept[1:])  # as where the first is what stays of a source that failed
+            assert {i.item_id: i.duplicate_group for i in few.named(kept, []) if i.duplicate_group} == alone

@@ -67,9 +67,10 @@ def test_a_target_cannot_be_a_path_out_of_the_folder() -> None:
 
 def test_an_incomplete_target_names_all_that_is_missing_and_the_command() -> None:
     with pytest.raises(SettingsError) as refused:
-        load_settings({"VIGIE_TARGET": "prod", "VIGIE_CONFIG_BUCKET": "mine"})
+        load_settings({"VIGIE_TARGET": "prod", "VIGIE_HOME": "/nowhere", "VIGIE_CONFIG_BUCKET": "mine"})
     said = str(refused.value)
     assert "VIGIE_CONFIG_BUCKET" not in said
+    assert "vigie setup --terraform-outputs FILE --target prod" in said
     for name in ("VIGIE_DATA_BUCKET", "VIGIE_AWS_REGION", "VIGIE_DATABASE_HOST", "VIGIE_VAULT_URL"):
         assert f"echo {name}=... >> .env" in said
 

@@ -1,12 +1,14 @@
+{{ config(materialized='view', partition_by=none, cluster_by=none) }}
 -- The items as loaded, texts trimmed, an empty text made null where it only says "nothing known".
+-- A view: it copies no text, and what is built from it by cells stays as it was built.
 select
     client_id,
     day,
     item_id,
     source_key,
     source_type,
-    trim(title) as title,
-    trim(content) as content,
+    {{ trimmed('title') }} as title,
+    {{ trimmed('content') }} as content,
     url,
     nullif(guid, '') as guid,
     published_at,
@@ -18,5 +20,6 @@ select
     nullif(trim(author), '') as author,
     tags,
     word_count,
-    load_id
-from {{ requested_rows(source('raw', 'items')) }} as items
+    load_id,
+    coalesce(duplicate_group, '') as duplicate_group
+from {{ source('raw', 'items') }}
