@@ -46,7 +46,7 @@ def select(
     """
     book = _Book()
     # The earliest sight of an item tells it; the rest of the key only makes the choice independent of order.
-    oldest_first = sorted(map(clean, stories), key=lambda one: (one.day, one.title, one.url, one.summary))
+    oldest_first = sorted(map(clean, stories), key=lambda one: (one.day, one.title, one.url, one.summary, repr(one)))
     in_week = [story for story in oldest_first if first <= story.day <= last]
     for story in oldest_first:
         if not first <= story.day <= last:

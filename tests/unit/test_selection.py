@@ -237,6 +237,12 @@ class TestWhole:
         assert ids(selection(policy, *stories)) == ids(chosen)
 
 
+def test_of_two_rows_of_one_item_and_day_the_same_speaks_whatever_their_order() -> None:
+    policy = policy_of(newsletter_layout=layout(REGULATORY, DEALS, OTHERS))
+    one, other = (story("0", event_type=kind, domains=("depots",)) for kind in ("regulatory", "partnership"))
+    assert ids(selection(policy, one, other)) == ids(selection(policy, other, one))
+
+
 def test_a_big_week_is_chosen_in_a_moment() -> None:
     """A thousand stories of one company: compared by event and name, not each with each of the rest of the fleet."""
     titles = [f"{s} {v} {t} {w}" for s, v, t, w in product(SUBJECTS, VERBS, SUBJECTS[:5], VERBS[:2])]
