@@ -6,6 +6,7 @@ Here: configuration in, finds out, what people read about them. Not here: the se
 
 import time
 from collections import Counter
+from itertools import islice
 
 from dagster import (
     AssetDep,
@@ -21,6 +22,7 @@ from dagster import (
 from assets.batches import requested
 from assets.names import CLIENT_ITEMS, ITEM_MATCHES
 from assets.outcomes import in_words
+from domain.event_types import CATEGORY
 from domain.matching import Matcher
 from domain.scoring import configuration
 from partitions import Partitions
@@ -76,7 +78,9 @@ def match_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 texts, matched = texts + done.texts, matched + done.matched
                 terms.update(done.terms)
                 context.log.info(f"{done.day}: {done.matched} of {done.texts} texts name something, {done.rows} rows")
-        top = "\n".join(f"| {term} | {count} |" for term, count in terms.most_common(_TOP))
+        names = {term.key for term in scoring.terms if term.category != CATEGORY}  # keywords of events name nobody
+        most = ((term, count) for term, count in terms.most_common() if term in names)
+        top = "\n".join(f"| {term} | {count} |" for term, count in islice(most, _TOP))
         return MaterializeResult(
             metadata={
                 "cells": len(cells),

@@ -85,6 +85,16 @@ def test_the_demo_shows_what_came_of_every_client_and_source(first: Demo) -> Non
     assert figures["seconds"] > 0
 
 
+def test_the_demo_scores_the_stories_of_a_client_that_watches_domains_and_says_why(first: Demo) -> None:
+    weeks = sorted((first.home / "demo" / "newsletters" / "depot_watch_weekly").rglob("newsletter.json"))
+    letters = [json.loads(week.read_text()) for week in weeks]
+    told = [item for letter in letters for section in letter["sections"] for item in section["items"]]
+    assert told
+    assert all(item["score"] >= 6 for item in told)  # its min_score_threshold
+    assert max(item["score"] for item in told) > 15
+    assert all(week.with_name("explain.html").is_file() for week in weeks)
+
+
 def test_the_demo_shows_what_came_of_every_demand(first: Demo) -> None:
     figures = first.summary
     assert (figures["accounts_updated"], figures["accounts_awaiting_approval"], figures["accounts_failed"]) == (3, 1, 1)
