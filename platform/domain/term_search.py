@@ -1,29 +1,22 @@
 """One search over whole batches of texts: where its patterns occur as words of their own.
 
-Here: the places where a pattern may begin, the comparison, the boundaries of words, the capitals of acronyms. Not
-here: how texts are folded (folded_texts), nor what a pattern stands for (matching).
+Here: the comparison, the boundaries of words, the capitals of acronyms. Not here: where it is worth to compare
+(rare_grams), how texts are folded (folded_texts), nor what a pattern stands for (matching).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from string import ascii_lowercase
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from domain.folded_texts import PADDING, WORD_BYTES, Bytes, FoldedTexts, Folder, Numbers, encoded
+from domain.rare_grams import RareGrams
 from domain.term_folding import fold
 
 _PLACE = 32  # bits of a place in its text, and of the number of a target
-_A, _LETTERS = np.uint8(ord("a")), np.uint8(len(ascii_lowercase))
-_PREFIX = 4  # bytes
-_HASHES = 1 << 16
-_FACTOR, _STEP = np.uint16(0x9E35), np.uint16(0x6A4D)  # odd numbers without a pattern
 _WORD = 8  # bytes compared at once
-_BLOCK = 1 << 19  # bytes whose places are looked for at once, to stay in the processor's cache
-_PLACES = 1 << 13  # compared at once: a hostile text may begin a pattern at each of its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +85,15 @@ class TermSearch:
         self._first_mask = _words([b"\xff" * min(len(spelling), _WORD) for spelling in folded])[0]
         self._last_word = _words([spelling[-_WORD:] for spelling in folded])[0]
         self._last_place = np.maximum(self._lengths - _WORD, 0)
-        # The patterns in the order of the hashes that they may begin with, and where those of each hash begin.
-        begun = [(prefix, number) for number, spelling in enumerate(folded) for prefix in _prefixes(spelling)]
-        hashes = _hashes(np.frombuffer(b"".join(prefix for prefix, _number in begun) or bytes(_PREFIX), np.uint8))
-        by_hash = sorted(set(zip(hashes[::_PREFIX].tolist(), (number for _prefix, number in begun), strict=False)))
-        self._by_hash = np.array([number for _hash, number in by_hash], dtype=np.int64)
-        self._first = np.searchsorted([found for found, _number in by_hash], np.arange(_HASHES + 1))
-        self._begins = np.diff(self._first) > 0
+        self._folded = folded
+        self._grams: RareGrams | None = None  # of the first texts
 
     def finds(self, texts: pa.LargeStringArray) -> Finds:
         """The patterns in these texts, none of them null; in no order."""
         folded = self._folder.fold(texts)
-        starts, patterns = self._bounded(folded.data)
+        if self._grams is None:
+            self._grams = RareGrams.of(self._folded, folded.data)
+        starts, patterns = self._bounded(folded.data, self._grams)
         rows = np.searchsorted(folded.starts, starts, "right") - 1
         begin, end = folded.source_spans(rows, starts, starts + self._lengths[patterns])
         finds = Finds(rows, folded.characters(rows, begin), folded.characters(rows, end), self._targets[patterns])
@@ -114,45 +104,21 @@ class TermSearch:
         right[acronyms] = self._in_case(folded, patterns[acronyms], begin[acronyms], end[acronyms])
         return finds[np.flatnonzero(right)]
 
-    def _bounded(self, data: Bytes) -> tuple[Numbers, Numbers]:
+    def _bounded(self, data: Bytes, grams: RareGrams) -> tuple[Numbers, Numbers]:
         """What begins and ends where a word does: its place in the folded bytes, number of the pattern."""
-        found = [self._equal(data, *some) for some in self._candidates(data)]
+        found = [self._equal(data, *some) for some in grams.places(data, len(data) - PADDING)]
         places, patterns = (np.concatenate(column) for column in zip(*found, strict=True))
         behind = data[places + self._lengths[patterns]]
         bounded = np.flatnonzero(~(WORD_BYTES[data[places - 1]] | WORD_BYTES[behind]))
         return places[bounded], patterns[bounded]
 
-    def _candidates(self, data: Bytes) -> Iterator[tuple[Numbers, Numbers]]:
-        """Places behind anything but a letter where a prefix of a pattern may stand, and the hash of what stands there.
-
-        They come in several batches, and in one at least.
-        """
-        end = len(data) - PADDING
-        for begin in range(0, end, _BLOCK):
-            block = data[begin : min(begin + _BLOCK, end) + _PREFIX - 1]
-            is_free = np.ones(len(block) + 1, dtype=np.bool_)  # so is a block's first place, whatever is before it
-            letters = block - _A
-            np.greater_equal(letters, _LETTERS, out=is_free[1:])
-            np.less(letters, _LETTERS, out=letters.view(np.bool_))
-            letters *= block
-            hashes = _hashes(letters)
-            places = is_free[: len(hashes)].nonzero()[0]
-            places = places[self._begins.take(hashes.take(places)).nonzero()[0]]
-            prefixes = hashes[places].astype(np.int64)
-            for some in range(0, len(places) or 1, _PLACES):
-                yield places[some : some + _PLACES] + begin, prefixes[some : some + _PLACES]
-
-    def _equal(self, data: Bytes, places: Numbers, hashes: Numbers) -> tuple[Numbers, Numbers]:
-        """Where patterns with these hashes stand at these places, and which: a place may have several."""
+    def _equal(self, data: Bytes, places: Numbers, patterns: Numbers) -> tuple[Numbers, Numbers]:
+        """Those of these places where their patterns stand."""
         windows = np.ndarray(len(data) - _WORD + 1, np.uint64, data, strides=(1,))  # the eight bytes from each place on
-        first = self._first.take(hashes)
-        counts = self._first.take(hashes + 1) - first
-        skipped = first - np.cumsum(counts) + counts
-        patterns = self._by_hash.take(np.repeat(skipped, counts) + np.arange(counts.sum()))
-        begins = np.repeat(windows[places], counts)
+        begins = windows[places]
         begins &= self._first_mask.take(patterns)
         same = (begins == self._words[0].take(patterns)).nonzero()[0]
-        places, patterns = np.repeat(places, counts)[same], patterns[same]
+        places, patterns = places[same], patterns[same]
         # Of what is longer, the last bytes come before those between: few are left after them.
         last = windows[np.minimum(places + self._last_place.take(patterns), len(windows) - 1)]
         last &= self._first_mask.take(patterns)
@@ -185,21 +151,3 @@ def _words(spellings: Sequence[bytes]) -> NDArray[np.uint64]:
     width = -(-max(map(len, spellings), default=1) // _WORD)
     filled = b"".join(one.ljust(width * _WORD, b"\0") for one in spellings)
     return np.ascontiguousarray(np.frombuffer(filled, np.uint64).reshape(len(spellings), width).T)
-
-
-def _hashes(letters: Bytes) -> NDArray[np.uint16]:
-    """The hash of the four bytes from each place on, for all but the last three places."""
-    pairs = letters[:-1] * _FACTOR
-    pairs += letters[1:]
-    hashes = pairs[:-2] * _STEP
-    hashes += pairs[2:]
-    return hashes
-
-
-def _prefixes(spelling: bytes) -> Iterator[bytes]:
-    """All prefixes, as `_hashes` takes them, of what begins with this spelling: letters, all else zero."""
-    known = bytes(byte if chr(byte) in ascii_lowercase else 0 for byte in spelling[:_PREFIX])
-    if len(known) < _PREFIX:
-        known += b"\0"  # no letter stands behind the end
-    for behind in product(b"\0" + ascii_lowercase.encode(), repeat=_PREFIX - len(known)):
-        yield known + bytes(behind)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import matching, term_search
+from domain import matching, rare_grams
 from domain.matching import Matcher
 from domain.scopes import read_scopes
 from domain.terms import Term, terms_of
@@ -196,13 +196,33 @@ def test_the_size_of_a_block_changes_nothing(monkeypatch: pytest.MonkeyPatch, si
     written = ("LAI", "long acting", "long", "seeks.*engineer", "é", "an", "a", "sustained release injectables")
     texts = [*TEXTS, "a sustained-release injectable, sustained release injectabler", "a a long", "a"]
     expected = found(texts, *written)
-    monkeypatch.setattr(term_search, "_BLOCK", size)
-    monkeypatch.setattr(term_search, "_PLACES", 2)
+    monkeypatch.setattr(rare_grams, "_BLOCK", size)
+    monkeypatch.setattr(rare_grams, "_PLACES", 2)
     assert (
         found(texts, *written)
         == expected
         == [(row, find) for row, text in enumerate(texts) for find in finds(map(term, written), text)]
     )
+
+
+def test_texts_unlike_the_first_ones_give_what_they_give_alone() -> None:
+    written = ("LAI", "Q4", "a", "moda", "sustained release injectables", "клиника", "depot", "seeks.*engineer")
+    texts = ["a LAI, Q4 moda", "Клиника", "sustained-release injectables in a depot", "seeks an engineer", "aa moda"]
+    looked_for = list(map(term, written))
+    for first in ("", "depot " * 50, "клиника 漢 " * 50, "sustained release seeks " * 50):
+        matcher = Matcher(looked_for)
+        matcher.match(pa.array([first]))
+        expected = [(row, find) for row, text in enumerate(texts) for find in finds(looked_for, text)]
+        rows = matcher.match(pa.array(texts)).to_pylist()
+        assert [(row["row"], (row["term_key"], row["start_at"], row["end_at"])) for row in rows] == expected
+
+
+@pytest.mark.parametrize("before", range(9))
+def test_a_term_is_found_at_any_distance_from_the_beginning_and_no_end_of_it_is(before: int) -> None:
+    for written in ("a", "Q4", "LAI", "moda", "depot", "once-monthly injection of a depot"):
+        assert shown(" " * before + written, written) == [written]
+        for start in range(1, len(written)):
+            assert shown(" " * before + written[start:], written) == []
 
 
 def test_what_differs_only_between_its_ends_is_another_term() -> None:
