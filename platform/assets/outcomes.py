@@ -15,7 +15,8 @@ from dagster import (
     AssetExecutionContext,
     AssetKey,
     AssetMaterialization,
-    DagsterEventType,
+    AssetRecordsFilter,
+    DagsterInstance,
     Failure,
     MetadataValue,
 )
@@ -23,6 +24,7 @@ from dagster import (
 from domain.errors import VigieError
 
 _SHOWN = 20
+_PAGE = 5000  # events read at once
 
 
 @contextmanager
@@ -53,13 +55,7 @@ class Outcomes:
         done: set[str] = set()
         instance, run = self._context.instance, self._context.run
         while run.parent_run_id:
-            records = instance.get_records_for_run(
-                run.parent_run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION
-            ).records
-            for record in records:
-                event = record.event_log_entry.asset_materialization
-                if event and event.asset_key == self._asset and event.partition:
-                    done.add(event.partition)
+            done |= _materialized_by(instance, self._asset, run.parent_run_id)
             parent = instance.get_run_by_id(run.parent_run_id)
             if parent is None:
                 break
@@ -97,3 +93,22 @@ class Outcomes:
             },
             allow_retries=False,
         )
+
+
+def _materialized_by(instance: DagsterInstance, asset: AssetKey, run_id: str) -> set[str]:
+    """The partitions that a run has materialized, as the asset's own history has them.
+
+    The run's log may say more: on SQLite it is another file, written first, and a process may die between the two.
+    """
+    run = instance.get_run_record_by_id(run_id)
+    if run is None:
+        return set()
+    found: set[str] = set()
+    since = AssetRecordsFilter(asset, after_timestamp=run.create_timestamp.timestamp() - 1)
+    cursor = None
+    while True:
+        page = instance.fetch_materializations(since, limit=_PAGE, cursor=cursor)
+        found |= {record.partition_key for record in page.records if record.run_id == run_id and record.partition_key}
+        if not page.has_more:
+            return found
+        cursor = page.cursor

@@ -1,5 +1,6 @@
 """The true outcome of each partition inside one run, and what follows from it: models, a retry, a killed run."""
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +22,10 @@ def re_execute(platform: Platform, run_id: str) -> str:
     run = platform.instance.get_run_by_id(run_id)
     assert run
     code = ReconstructableRepository.for_file(
-        str(PROJECT_ROOT / "tests" / "graph" / "same_target.py"), "defs", working_directory=str(PROJECT_ROOT)
+        str(PROJECT_ROOT / "tests" / "graph" / "same_target.py"),
+        "defs",
+        working_directory=str(PROJECT_ROOT),
+        container_image=run_id,  # what Dagster remembers of another test's target is not taken for this one's
     )
     result = execute_job(
         ReconstructableJob(code, run.job_name),
@@ -83,6 +87,26 @@ def test_one_client_of_ten_fails_alone_and_its_retry_redoes_it_alone(platform: P
     assert partitions_of(platform, runs[1].run_id, "newsletter") == [
         f"solo|{today() - timedelta(days=today().weekday())}"
     ]
+
+
+def test_a_retry_does_again_what_died_between_the_runs_log_and_the_assets_history(platform: Platform) -> None:
+    platform.put_client("acme", HEALTHY[:2])
+    platform.put_client("solo", [ONLY_SOLO])
+    platform.site.down.add(PATHS[ONLY_SOLO])
+    runs = {run.job_name: run for run in platform.settle("client_activation", "client_items_due")}
+    died = runs["build_client_items"].run_id
+    with sqlite3.connect(Path(platform.instance.root_directory, "history", "runs", "index.db")) as history:
+        lost = history.execute(
+            "delete from event_logs where dagster_event_type = ? and run_id = ? and partition = ?",
+            ("ASSET_MATERIALIZATION", died, f"acme|{TODAY}"),
+        )
+        assert lost.rowcount == 1  # as a kill leaves it: SQLite's log of the run was written, this file not yet
+    assert partitions_of(platform, died, "client_items") == [f"acme|{TODAY}"]
+    assert platform.materialized("client_items") == set()
+
+    retry = re_execute(platform, died)
+    assert partitions_of(platform, retry, "client_items") == [f"acme|{TODAY}"]
+    assert platform.materialized("client_items") == {f"acme|{TODAY}"}
 
 
 def test_the_metadata_of_a_partition_says_what_became_of_every_item(platform: Platform) -> None:
