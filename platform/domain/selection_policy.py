@@ -11,17 +11,13 @@ from typing import Any
 from domain.client_file import ClientFile, LayoutSection
 from domain.clients import ClientConfig
 from domain.same_story import ALIKE, Likeness
+from domain.scoring_rules import ScoringRules
 from domain.stories import Section
 
 VERSION = "1"  # of the rules of selection: with another one, the same week may give another issue
 SPECIALIZED = "specialized_with_fallback"
 REST = 999  # the priority of a section that takes what is left
-EVENT_TYPES = frozenset(
-    (
-        *("partnership", "regulatory", "clinical_update", "corporate_move", "financial_results"),
-        *("scientific_publication", "safety_signal", "manufacturing_supply", "other"),
-    )
-)
+EVENT_TYPES = frozenset(ScoringRules().event_weights)  # where the config bucket names no others
 _SORTS = ("score_desc", "date_desc")
 _LIMIT = 15  # NewsletterSelection.max_items_total where a file says none
 

@@ -91,8 +91,15 @@ class ConfigBucket:
         except MissingError:
             body = None
         rules, problems = read_scoring_rules(body)
-        scopes, events = read_scopes(self._bodies(SCOPES_PREFIX)), read_event_types(self._bodies(EVENTS_PREFIX))
-        return scopes, events, rules, problems
+        return self.scopes(), self.event_types(), rules, problems
+
+    def scopes(self) -> Scopes:
+        """Every scope; none where there is no file. Raises ConfigError where a file is broken as a whole."""
+        return read_scopes(self._bodies(SCOPES_PREFIX))
+
+    def event_types(self) -> EventTypes:
+        """The types of events; `other` alone where there is no file. Raises ConfigError where a file is broken."""
+        return read_event_types(self._bodies(EVENTS_PREFIX))
 
     def _bodies(self, prefix: str) -> dict[str, bytes]:
         """Every YAML file under `prefix`, key -> bytes, read side by side."""

@@ -5,17 +5,14 @@ Here: queries on raw.item_readings and the items of requested cells, the prompt'
 """
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from domain.errors import ConfigError, MissingError
-from domain.event_types import DEFINITIONS_KEY, PATTERNS_KEY, read_event_types
 from domain.reading_prompts import DEFAULT, ENDING, EVENT_TYPES, PREFIX, ReadingPrompt, own_prompt, read_prompt, refers
 from domain.readings import Text
-from domain.scopes import ENDING as SCOPES_ENDING
-from domain.scopes import PREFIX as SCOPES
-from domain.scopes import Scopes, read_scopes
+from domain.scopes import Scopes
+from resources.config_bucket import ConfigBucket
 from resources.object_store import ObjectStore
 from resources.warehouse import Param, Row, Warehouse
 
@@ -162,7 +159,9 @@ def stored_prompt(store: ObjectStore, name: str) -> ReadingPrompt:
 
     Raises ConfigError where another one is not there, or where one of the files is wrong.
     """
-    events = _event_types(store)
+    bucket = ConfigBucket(store)
+    named = bucket.event_types().names
+    events = named if len(named) > 1 else EVENT_TYPES  # `other` alone: the bucket says nothing of events
     key = f"{PREFIX}{name}{ENDING}"
     try:
         body = store.get(key).body
@@ -174,17 +173,4 @@ def stored_prompt(store: ObjectStore, name: str) -> ReadingPrompt:
             where=key,
             remedy="Put it there, or name another in language_model.prompt of the target.",
         ) from None
-    return read_prompt(key, body, _scopes(store) if refers(body) else Scopes(), events)
-
-
-def _event_types(store: ObjectStore) -> tuple[str, ...]:
-    files = {}
-    for key in (PATTERNS_KEY, DEFINITIONS_KEY):
-        with suppress(MissingError):
-            files[key] = store.get(key).body
-    return read_event_types(files).names if files else EVENT_TYPES
-
-
-def _scopes(store: ObjectStore) -> Scopes:
-    keys = [info.key for info in store.list(SCOPES) if info.key.endswith(SCOPES_ENDING)]
-    return read_scopes({key: store.get(key).body for key in keys})
+    return read_prompt(key, body, bucket.scopes() if refers(body) else Scopes(), events)
