@@ -138,9 +138,6 @@ def own_prompt(event_types: tuple[str, ...] = EVENT_TYPES) -> ReadingPrompt:
     return ReadingPrompt("own", _OWN_SYSTEM, _OWN_TEMPLATE % meanings, event_types=event_types)
 
 
-OWN_PROMPT = own_prompt()
-
-
 def read_prompt(key: str, body: bytes, scopes: Scopes, event_types: tuple[str, ...] = EVENT_TYPES) -> ReadingPrompt:
     """The prompt of a file: `system_instructions` and `user_template`, `{{ref:scope.list}}` replaced by its phrases.
 

@@ -10,7 +10,7 @@ import pytest
 import stamina
 
 from domain.errors import PermanentError, RefusedError, SettingsError, TransientError
-from domain.reading_prompts import OWN_PROMPT
+from domain.reading_prompts import own_prompt
 from domain.readings import Text
 from options import LanguageModel
 from resources.bedrock import BedrockModel
@@ -19,7 +19,7 @@ from resources.reader import PARALLEL, Reader, Tally
 from tests.contract.converse_server import READING, ConverseServer, converse_server
 
 MODEL = "eu.example.reader-1:0"
-PROMPT = OWN_PROMPT.about("Orvane signs", "Orvane and Lentavia sign.")
+PROMPT = own_prompt().about("Orvane signs", "Orvane and Lentavia sign.")
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "hunter2-aws-key",
@@ -71,7 +71,7 @@ def read(
     tokens: int = 10_000_000,
     keep: Callable[[list[dict[str, Any]]], None] = lambda _rows: None,
 ) -> Tally:
-    return Reader(model, OWN_PROMPT, calls=calls, tokens=tokens).read(to_read, keep)
+    return Reader(model, own_prompt(), calls=calls, tokens=tokens).read(to_read, keep)
 
 
 class TestOneCall:
@@ -256,14 +256,14 @@ class TestManyTexts:
         assert (tally.read, tally.over_budget) == (7, 13)
 
     def test_the_tokens_of_a_day_are_never_exceeded(self, model: BedrockModel, server: ConverseServer) -> None:
-        most = OWN_PROMPT.about(texts(1)[0].title, texts(1)[0].content).most_tokens
+        most = own_prompt().about(texts(1)[0].title, texts(1)[0].content).most_tokens
         server.tokens = (most - 500, 500)
         tally = read(model, texts(20), tokens=5 * most + most // 2)
         assert (tally.read, tally.over_budget) == (5, 15)
         assert tally.input_tokens + tally.output_tokens == 5 * most
 
     def test_what_a_call_did_not_spend_serves_the_next(self, model: BedrockModel, server: ConverseServer) -> None:
-        most = OWN_PROMPT.about(texts(1)[0].title, texts(1)[0].content).most_tokens
+        most = own_prompt().about(texts(1)[0].title, texts(1)[0].content).most_tokens
         tally = read(model, texts(8), tokens=most + 7 * 790)
         assert (tally.read, tally.over_budget) == (8, 0)
 

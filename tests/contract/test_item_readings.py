@@ -13,13 +13,15 @@ import stamina
 
 from domain.errors import ConfigError
 from domain.event_types import DEFINITIONS_KEY
-from domain.reading_prompts import DEFAULT, OWN_PROMPT, PREFIX, ReadingPrompt
+from domain.reading_prompts import DEFAULT, PREFIX, ReadingPrompt, own_prompt
 from resources.bedrock import BedrockModel
 from resources.item_readings import ItemReadings, stored_prompt
 from resources.object_store import DirectoryStore
 from resources.reader import CellsRead, read_cells
 from tests.contract.converse_server import READING, ConverseServer, converse_server
 from tests.contract.item_texts import FILLER, MODEL, MONDAY, TUESDAY, Texts, item
+
+OWN = own_prompt()
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def wire() -> Iterator[tuple[ConverseServer, BedrockModel]]:
         patch.setenv("AWS_ACCESS_KEY_ID", "testing")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         model = BedrockModel(MODEL, region="eu-west-3", endpoint_url=server.url, timeout=5, attempts=2)
-        model.read(OWN_PROMPT.about("A title", "A text"))
+        model.read(OWN.about("A title", "A text"))
         yield server, model
 
 
@@ -49,7 +51,7 @@ def texts(tmp_path: Path) -> Texts:
 def read(texts: Texts, server: ConverseServer, wire: tuple[ConverseServer, BedrockModel]) -> Any:
     """Reads the cells of the batch; what became of every text."""
 
-    def reading(calls: int = 100, tokens: int = 1_000_000, prompt: ReadingPrompt = OWN_PROMPT) -> CellsRead:
+    def reading(calls: int = 100, tokens: int = 1_000_000, prompt: ReadingPrompt = OWN) -> CellsRead:
         readings = ItemReadings(texts.warehouse, "all", texts.cells, prompt, wire[1].name)
         return read_cells(readings, wire[1], prompt, calls=calls, tokens_per_day=tokens)
 
@@ -81,7 +83,7 @@ def test_a_reading_is_kept_with_what_its_text_bears_out(texts: Texts, server: Co
     assert counts(done) == {"read": 1}
     assert done.tally.dropped == 1
     (row,) = texts.rows()
-    assert (row["content_hash"], row["model"], row["prompt"]) == (item(7).content_hash, MODEL, OWN_PROMPT.fingerprint)
+    assert (row["content_hash"], row["model"], row["prompt"]) == (item(7).content_hash, MODEL, OWN.fingerprint)
     assert (row["summary"], row["event_type"]) == (found["summary"], "partnership")
     assert orjson.loads(row["entities"])["companies"] == ["Orvane"]
     assert (row["input_tokens"], row["output_tokens"]) == (700, 90)
@@ -104,7 +106,7 @@ def test_d32_a_text_is_paid_once_for_all_clients_and_days_and_never_again(
 def test_another_prompt_reads_again(texts: Texts, server: ConverseServer, read: Any) -> None:
     texts.load([("acme", MONDAY, [item(1)])])
     read()
-    other = replace(OWN_PROMPT, system="Be brief.")
+    other = replace(OWN, system="Be brief.")
     assert counts(read(prompt=other)) == {"read": 1}
     assert counts(read(prompt=other)) == counts(read()) == {"cached": 1}
     assert server.requests[1]["system"][0]["text"].startswith("Be brief.")
@@ -132,7 +134,7 @@ def test_the_tokens_of_the_day_bound_every_run_of_it(texts: Texts, server: Conve
     done = read(tokens=21_000)
     assert (counts(done), done.tally.calls) == ({"cached": 2, "over_budget": 2}, 0)
     assert done.tokens_of_the_day == 20_000
-    readings, now = ItemReadings(texts.warehouse, "all", texts.cells, OWN_PROMPT, "another"), datetime.now(UTC)
+    readings, now = ItemReadings(texts.warehouse, "all", texts.cells, OWN, "another"), datetime.now(UTC)
     assert readings.tokens_of(now) == 20_000
     assert readings.tokens_of(now + timedelta(days=1)) == readings.tokens_of(now - timedelta(days=1)) == 0
 
@@ -181,7 +183,7 @@ def test_a_hostile_text_changes_nothing_but_its_own_reading(texts: Texts, server
 
 class TestTheStoredPrompt:
     def test_without_a_file_the_usual_prompt_is_our_own(self, tmp_path: Path) -> None:
-        assert stored_prompt(DirectoryStore(tmp_path), DEFAULT) == OWN_PROMPT
+        assert stored_prompt(DirectoryStore(tmp_path), DEFAULT) == OWN
 
     def test_the_event_types_are_those_of_the_bucket(self, tmp_path: Path) -> None:
         store = DirectoryStore(tmp_path)
@@ -221,7 +223,7 @@ def test_the_queries_are_bigquerys_too(tmp_path: Path) -> None:
             assert given == texts.warehouse.query(sql, params)
             return given
 
-    readings = ItemReadings(Noting(), "all", texts.cells, OWN_PROMPT, MODEL)  # type: ignore[arg-type]
+    readings = ItemReadings(Noting(), "all", texts.cells, OWN, MODEL)  # type: ignore[arg-type]
     assert readings.standing().unread == 2
     assert [text.title for text in readings.unread(5)] == ["Title 002", "Title 001"]
     assert readings.tokens_of(datetime.now(UTC)) == 0
