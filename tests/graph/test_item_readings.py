@@ -70,6 +70,7 @@ def instance() -> Iterator[DagsterInstance]:
 def target(tmp_path: Path, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    (tmp_path / "config").mkdir()
     with converse_server() as server, stamina.set_testing(True, attempts=1):
         yield Target(tmp_path, Texts(tmp_path / "w.duckdb"), server, instance)
 
