@@ -81,11 +81,6 @@ def told_once(stories: Sequence[Story], likeness: Likeness | None) -> tuple[list
     return kept, others
 
 
-def likeness_of(first: str, second: str) -> float:
-    """How much of two titles is the same, 0 to 1: words in common, twice, over all words (Dice)."""
-    return _share(_words(first), _words(second))
-
-
 def _alike(
     story: Story, near: Iterator[Story], titles: dict[str, "_Title"], likeness: Likeness
 ) -> tuple[Story | None, str]:

@@ -119,15 +119,25 @@ def article_pages(source: Source, snapshot: Snapshot, days: int) -> list[str]:
     return list(dict.fromkeys(item.url for item in recent if item.url and not _is_pdf(item.url)))
 
 
-def with_full_text(source: Source, snapshot: Snapshot, texts: Mapping[str, str]) -> Snapshot:
+def with_full_text(
+    source: Source,
+    snapshot: Snapshot,
+    texts: Mapping[str, str],
+    days: Mapping[str, tuple[date, str]] | None = None,
+) -> Snapshot:
     """The snapshot with the text of the article (by the item's URL) in each new item whose own is shorter.
 
-    A text is cut at a word's end where it is longer than the source's `max_content_length`.
+    A text is cut at a word's end where it is longer than the source's `max_content_length`. `days` are the days
+    that the articles state, and how (`date_source`): they date the new items that the source leaves undated.
     """
     most = source.max_content_length
     items = []
     for item in snapshot.items:
-        text = _cut(texts.get(item.url, ""), most) if item.first_seen == snapshot.day else ""
+        is_new = item.first_seen == snapshot.day
+        text = _cut(texts.get(item.url, ""), most) if is_new else ""
+        if is_new and item.published_at is None and days and item.url in days:
+            day, origin = days[item.url]
+            item = replace(item, published_at=day, date_source=origin)
         if len(text) > len(item.content):
             item = replace(
                 item,

@@ -5,9 +5,10 @@ page becomes text (domain.articles), keeping pages (archive).
 """
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import TypeAlias
 
-from domain.articles import article_text
+from domain.articles import article_day, article_text
 from domain.catalog import Source
 from domain.errors import ParseError, VigieError
 from domain.snapshots import Body, Snapshot, article_pages, with_full_text
@@ -50,13 +51,21 @@ def full_text(
     pages: Pages,
     on_article: ArticleHeard = lambda _url, _outcome: None,
 ) -> Snapshot:
-    """The snapshot with the texts of its pages; an item whose page cannot be read keeps its own text."""
+    """The snapshot with the texts of its pages, and the days they state for items that the source leaves undated.
+
+    An item whose page cannot be read keeps its own text.
+    """
     texts: dict[str, str] = {}
+    days: dict[str, tuple[date, str]] = {}
+    undated = {item.url for item in snapshot.new_items if item.published_at is None}
     for url, page in pages.items():
         try:
             texts[url] = article_text(page.content, page.url, page.content_type)
+            if url in undated:
+                day, origin = article_day(page.content, page.url, page.content_type, source.date_extraction_patterns)
+                days |= {url: (day, origin)} if day else {}
         except VigieError as error:
             on_article(url, error)
         except Exception as error:  # noqa: BLE001 (a page that breaks its reader costs nobody the source's day)
             on_article(url, ParseError(f"its reader broke: {type(error).__name__}: {error}", where=url))
-    return with_full_text(source, snapshot, texts)
+    return with_full_text(source, snapshot, texts, days)

@@ -1,5 +1,6 @@
 """What is remembered from one fetch to the next: validators, freshness, failures; and the full texts of new items."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -303,6 +304,15 @@ class TestFullText:
         assert [item.content for item in snapshot.items] == ["Teaser x.", "Teaser y."]
         assert all(isinstance(outcome, VigieError) for outcome in days.articles.values())
         assert len(days.articles) == 2
+
+    def test_a_page_dates_the_item_that_its_feed_leaves_undated(self, site: Site, days: Days) -> None:
+        site.says("/press__a.xml", re.sub(b"<pubDate>.*?</pubDate>", b"", feed(site, "x", "y")))
+        stated = f'<meta property="article:published_time" content="{TODAY - timedelta(days=2)}T08:00:00Z">'
+        page = f"<html><head>{stated}</head><body><article><p>{STORY}</p></article></body></html>"
+        site.says("/x", page.encode(), Content_Type="text/html")
+        (snapshot,) = days.fetch().values()
+        dated = {item.title: (item.published_at, item.date_source) for item in snapshot.items}
+        assert dated == {"Story x": (TODAY - timedelta(days=2), "structured"), "Story y": (None, "unknown")}
 
     def test_a_page_that_two_sources_link_to_is_fetched_once(self, site: Site, days: Days) -> None:
         site.says("/press__b.xml", feed(site, "x"))

@@ -83,6 +83,24 @@ def test_an_item_of_an_earlier_day_keeps_its_text() -> None:
     assert with_full_text(source(), seen, {"https://a.example/x": TEXT}) == seen
 
 
+def test_the_day_that_an_article_states_dates_only_a_new_item_that_the_source_leaves_undated() -> None:
+    seen = snapshot(
+        item("undated", published=None),
+        item("dated"),
+        item("known", published=None, first_seen=DAY - timedelta(days=1)),
+        item("silent", published=None),
+    )
+    stated = (DAY - timedelta(days=3), "pattern")
+    days = {one.url: stated for one in seen.items[:3]}
+    read = with_full_text(source(), seen, {}, days).items
+    assert [(one.published_at, one.date_source) for one in read] == [
+        stated,
+        (DAY, "structured"),
+        (None, "structured"),
+        (None, "structured"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "most", "kept"),
     [

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.same_story import Likeness, likeness_of, told_once
+from domain.same_story import Likeness, told_once
 from tests.unit.selection_parts import MONDAY, SUNDAY, because, ids, policy_of, reasons, selection, story
 
 
@@ -80,5 +80,7 @@ class TestDuplicates:
         assert others["1"][0].item_id == "0"
 
     def test_accents_and_case_make_no_other_title(self) -> None:
-        assert likeness_of("Étude de dépôt", "ETUDE DE DEPOT") == 1.0
-        assert likeness_of("", "") == 0.0
+        titles = {"x": "Étude de dépôt", "y": "ETUDE DE DEPOT", "nameless": "", "again": ""}
+        stories = [story(name, title=title, companies=("Orvane",)) for name, title in titles.items()]
+        kept, _others = told_once(stories, Likeness(1.0))
+        assert [one.item_id for one in kept] == ["x", "nameless", "again"]
