@@ -5,11 +5,19 @@
   {{- return(api.Relation.create(database=target.database, schema=var('raw_schema'), identifier=name)) -}}
 {% endmacro %}
 
+{% macro plain_word(word, what) %}
+  {# The word, which is about to stand between quotes in a statement: whoever wrote the row it comes from, it cannot end them. #}
+  {%- if not modules.re.fullmatch('[A-Za-z0-9_-]{1,128}', word | string) -%}
+    {%- do exceptions.raise_compiler_error(what ~ ' ' ~ tojson((word | string)[:60]) ~ ' is no plain word.') -%}
+  {%- endif -%}
+  {{- return(word) -}}
+{% endmacro %}
+
 {% macro requested_cells() %}
   {# The relation of requested (client_id, day): the batch's, or every loaded cell without a batch. #}
   {%- if var('batch_id') -%}
     (select distinct client_id, day from {{ control_table('build_cells') }}
-    where batch_id = '{{ var('batch_id') }}' /*slice*/)
+    where batch_id = '{{ plain_word(var('batch_id'), 'the batch') }}' /*slice*/)
   {%- else -%}
     (select distinct client_id, day from {{ control_table('cells') }} where true /*slice*/)
   {%- endif -%}
@@ -23,6 +31,7 @@
     ~ ' on loaded.client_id = asked.client_id and loaded.day = asked.day group by asked.client_id order by asked.client_id') -%}
   {%- set slices, open = [], namespace(first=none, last=none, items=0) -%}
   {%- for client_id, items in counted.rows -%}
+    {%- do plain_word(client_id, 'the client') -%}
     {%- if open.first is not none and open.items + items > var('items_at_once') -%}
       {%- do slices.append((open.first, open.last)) -%}
       {%- set open.first, open.items = none, 0 -%}

@@ -117,31 +117,15 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-# List, read, put: Vigie deletes nothing, and what people configure it only reads.
-data "aws_iam_policy_document" "work" {
-  statement {
-    sid       = "List"
-    actions   = ["s3:ListBucket"]
-    resources = [for bucket in aws_s3_bucket.this : bucket.arn]
-  }
-
-  statement {
-    sid       = "Read"
-    actions   = ["s3:GetObject"]
-    resources = [for bucket in aws_s3_bucket.this : "${bucket.arn}/*"]
-  }
-
-  statement {
-    sid       = "Put"
-    actions   = ["s3:PutObject"]
-    resources = [for name in ["data", "newsletters"] : "${aws_s3_bucket.this[name].arn}/*"]
-  }
-}
-
+# List, read, put: Vigie takes away its own probe only, and what people configure it only reads.
 resource "aws_iam_policy" "work" {
   name        = "${var.prefix}-buckets"
   description = "Vigie: list and read its buckets, put into data and newsletters."
-  policy      = data.aws_iam_policy_document.work.json
+  policy = templatefile("${path.module}/../policies/aws/buckets.json", {
+    config_bucket      = aws_s3_bucket.this["config"].bucket
+    data_bucket        = aws_s3_bucket.this["data"].bucket
+    newsletters_bucket = aws_s3_bucket.this["newsletters"].bucket
+  })
 }
 
 resource "aws_iam_role_policy_attachment" "work" {

@@ -25,25 +25,28 @@ resource "google_service_account" "this" {
   display_name = "Vigie"
 }
 
-# Asked for by name, for the predefined roles that hold these hold more. Creating datasets: Vigie and dbt make sure that
-# theirs are there, and BigQuery refuses to be asked without it.
-resource "google_project_iam_custom_role" "jobs" {
+# Permissions by name, for the predefined roles that hold these hold more. No dataset is made: both are there already, and
+# Vigie and dbt ask whether they are before they would make one.
+locals {
+  roles = {
+    jobs     = jsondecode(file("${path.module}/../policies/gcp/jobs.json"))
+    datasets = jsondecode(file("${path.module}/../policies/gcp/datasets.json"))
+  }
+}
+
+resource "google_project_iam_custom_role" "this" {
+  for_each = local.roles
+
   project     = var.project
-  role_id     = replace("${var.account_id}_jobs", "-", "_")
-  title       = "Vigie: run jobs"
-  description = "Run jobs, read their results, make datasets."
-  permissions = [
-    "bigquery.datasets.create",
-    "bigquery.jobs.create",
-    "bigquery.readsessions.create",
-    "bigquery.readsessions.getData",
-    "bigquery.readsessions.update",
-  ]
+  role_id     = replace("${var.account_id}_${each.key}", "-", "_")
+  title       = each.value.title
+  description = each.value.description
+  permissions = each.value.includedPermissions
 }
 
 resource "google_project_iam_member" "jobs" {
   project = var.project
-  role    = google_project_iam_custom_role.jobs.id
+  role    = google_project_iam_custom_role.this["jobs"].id
   member  = google_service_account.this.member
 }
 
@@ -52,7 +55,7 @@ resource "google_bigquery_dataset_iam_member" "editor" {
 
   project    = var.project
   dataset_id = each.value.dataset_id
-  role       = "roles/bigquery.dataEditor"
+  role       = google_project_iam_custom_role.this["datasets"].id
   member     = google_service_account.this.member
 }
 

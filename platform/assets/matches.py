@@ -24,6 +24,7 @@ from assets.names import CLIENT_ITEMS, ITEM_MATCHES
 from assets.outcomes import in_words
 from domain.event_types import CATEGORY
 from domain.matching import Matcher
+from domain.newsletter_templates import markdown
 from domain.scoring import configuration
 from partitions import Partitions
 from resources.archive import Archive
@@ -80,7 +81,7 @@ def match_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 context.log.info(f"{done.day}: {done.matched} of {done.texts} texts name something, {done.rows} rows")
         names = {term.key for term in scoring.terms if term.category != CATEGORY}  # keywords of events name nobody
         most = ((term, count) for term, count in terms.most_common() if term in names)
-        top = "\n".join(f"| {term} | {count} |" for term, count in islice(most, _TOP))
+        top = "\n".join(f"| {markdown(term)} | {count} |" for term, count in islice(most, _TOP))
         return MaterializeResult(
             metadata={
                 "cells": len(cells),

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from domain.client_file import ClientFile, LayoutSection, Part
-from domain.documents import Document, Path, Problem, closest, read_mapping, shown
+from domain.documents import MAX_SHOWN, Document, Path, Problem, closest, printable, read_mapping, shown
 from domain.errors import ConfigError
 
 PREFIX = "clients/"
@@ -141,13 +141,14 @@ def client_id_of(key: str) -> str:
         )
     if dot + ending != ".yaml":
         raise ConfigError(
-            f'A client file ends in ".yaml", not in "{dot + ending}".',
+            f'A client file ends in ".yaml", not in "{printable(dot + ending, MAX_SHOWN)}".',
             where=key,
             remedy=f"Rename it to clients/{_slug(stem or ending)}.yaml.",
         )
     if not _SLUG.fullmatch(stem):
         raise ConfigError(
-            f'"{stem}" cannot be a client id: 1 to 100 of a-z, 0-9, "_" and "-", a letter or digit first.',
+            f'"{printable(stem, MAX_SHOWN)}" cannot be a client id: '
+            '1 to 100 of a-z, 0-9, "_" and "-", a letter or digit first.',
             where=key,
             remedy=f"Rename it to clients/{_slug(stem)}.yaml.",
         )

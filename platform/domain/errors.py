@@ -15,15 +15,20 @@ nor errors of the libraries (each resource turns those into one of these at its 
 
 from typing import Any
 
+from domain.legible import legible, on_one_line
+
 
 class VigieError(Exception):
-    """What happened (`message`), where (`where`: file:line, URL, key) and what to do (`remedy`)."""
+    """What happened (`message`), where (`where`: file:line, URL, key) and what to do (`remedy`).
+
+    All three are legible, whatever of a stranger's text is quoted in them: they go to logs, terminals and the UI.
+    """
 
     def __init__(self, message: str, *, where: str = "", remedy: str = "") -> None:
-        self.message = message
-        self.where = where
-        self.remedy = remedy
-        super().__init__(message, where, remedy)
+        self.message = legible(message)
+        self.where = on_one_line(where)
+        self.remedy = legible(remedy)
+        super().__init__(self.message, self.where, self.remedy)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from domain.catalog import Catalog, read_catalog
-from domain.clients import PREFIX, ClientConfig, is_config_key, read_client
+from domain.clients import PREFIX, ClientConfig, client_id_of, is_config_key, read_client
 from domain.documents import MAX_BYTES, Problem
 from domain.errors import ConfigError, MissingError
 from domain.event_types import PREFIX as EVENTS_PREFIX
@@ -113,6 +113,12 @@ class ConfigBucket:
         if listed and listed.size > MAX_BYTES:  # not even fetched: the listing has said enough
             message = f"The file has {listed.size:,} bytes; the limit is {MAX_BYTES:,}."
             return key, listed.etag, ConfigError(message, where=key, remedy="Split it.")
+        try:
+            client_id_of(
+                key
+            )  # a bucket may hold names that no store of ours asks for: they cost nobody else their file
+        except ConfigError as error:
+            return key, listed.etag if listed else "", error
         try:
             stored = self._store.get(key)
         except MissingError:

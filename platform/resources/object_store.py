@@ -1,13 +1,16 @@
 """Objects under keys: the config bucket, the data bucket, the newsletters bucket.
 
-Here: the small interface that every store obeys (list with ETags, get, atomic put, put-if-absent), the one in a folder,
-and the choice between them. Not here: S3 (s3_store), what the keys mean (the archive and the config bucket know).
+Here: the small interface that every store obeys (list with ETags, get, atomic put, put-if-absent, delete), the one in a
+folder, and the choice between them. Not here: S3 (s3_store), what the keys mean (the archive, the config bucket).
 """
 
+import errno
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +21,10 @@ from pydantic import PrivateAttr
 from domain.errors import MissingError, PermanentError, RefusedError, TransientError, VigieError
 from settings import DirectoryLocation, Location, S3Location
 
+_LONGEST_KEY, _LONGEST_PART = 1024, 255  # bytes: S3's limit, and that of a file's name
+_SHOWN = 100  # characters of a refused key
+_NOT_IN_KEYS = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PARALLEL = 10  # as many as botocore keeps connections for; more would only wait for one
 
 
@@ -57,13 +64,28 @@ class ObjectStore(Protocol):
     def put_if_absent(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> bool:
         """Writes only where nothing is; False if something was. Of two writers exactly one gets True."""
 
+    def delete(self, key: str) -> None:
+        """Takes the object away; harmless where there is none."""
+
 
 def checked_key(key: str) -> str:
-    """The key itself, or PermanentError if it could leave its place (`..`, a leading slash, a NUL)."""
+    """The key itself, or PermanentError if it could leave its place (`..`, a leading slash, a NUL), or if there is a
+    store that cannot hold it (control characters, half a surrogate, 1,024 bytes or 255 in one part)."""
     parts = key.split("/")
-    if not key or any(part in ("", ".", "..") for part in parts) or "\\" in key or "\0" in key:
-        raise PermanentError("is not a key of an object.", where=repr(key), remedy="Keys are relative, without '..'.")
+    lengths = [len(part.encode("utf-8", "surrogatepass")) for part in parts]
+    too_long = sum(lengths) + len(parts) - 1 > _LONGEST_KEY or max(lengths) > _LONGEST_PART
+    if any(part in ("", ".", "..") for part in parts) or _NOT_IN_KEYS.search(key) or too_long:
+        remedy = "Keys are relative, without '..' and control characters, and 1,024 bytes at most."
+        raise PermanentError("is not a key of an object.", where=ascii(key[:_SHOWN]), remedy=remedy)
     return key
+
+
+def checked_prefix(prefix: str) -> str:
+    """The prefix itself, or PermanentError if a listing of it could leave the store."""
+    if prefix.startswith("/") or ".." in prefix.split("/") or _NOT_IN_KEYS.search(prefix):
+        remedy = "Prefixes are relative, without '..'."
+        raise PermanentError("is not a prefix of keys.", where=ascii(prefix[:_SHOWN]), remedy=remedy)
+    return prefix
 
 
 class DirectoryStore:
@@ -83,7 +105,7 @@ class DirectoryStore:
             raise RefusedError(
                 "the folder does not exist.", where=str(self._root), remedy=f"Make it: mkdir -p {self._root}"
             )
-        base = self._root / prefix.rpartition("/")[0]
+        base = self._root / checked_prefix(prefix).rpartition("/")[0]
         if not base.is_dir():
             return
         found = []
@@ -92,7 +114,7 @@ class DirectoryStore:
                 folders[:] = [name for name in folders if not name.startswith(".")]
                 found += [Path(folder, name) for name in files if not name.startswith(".")]
         except OSError as error:
-            raise _from_os(error, str(base)) from error
+            raise disk_error(error, str(base)) from error
         for path in sorted(found, key=lambda p: p.relative_to(self._root).as_posix()):
             key = path.relative_to(self._root).as_posix()
             if key.startswith(prefix):
@@ -111,7 +133,7 @@ class DirectoryStore:
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise MissingError("there is no such object.", where=f"{self.uri}/{key}") from None
         except OSError as error:
-            raise _from_os(error, f"{self.uri}/{key}") from error
+            raise disk_error(error, f"{self.uri}/{key}") from error
 
     def put(self, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """See ObjectStore."""
@@ -124,6 +146,15 @@ class DirectoryStore:
         except FileExistsError:
             return False
         return True
+
+    def delete(self, key: str) -> None:
+        """See ObjectStore. The folder stays: somebody may be about to write into it."""
+        try:
+            self._path(key).unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise disk_error(error, f"{self.uri}/{key}") from error
 
     def _write(self, key: str, body: bytes, publish: Any) -> None:
         target = self._path(key)
@@ -140,10 +171,11 @@ class DirectoryStore:
         except FileExistsError:
             raise
         except OSError as error:
-            raise _from_os(error, f"{self.uri}/{key}") from error
+            raise disk_error(error, f"{self.uri}/{key}") from error
         finally:
             if written:
-                written.unlink(missing_ok=True)
+                with suppress(OSError):  # a read-only disk refuses this too, and the first refusal is the one to tell
+                    written.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._root.joinpath(*checked_key(key).split("/"))
@@ -204,7 +236,18 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _from_os(error: OSError, where: str) -> VigieError:
+def disk_error(error: OSError, where: str) -> VigieError:
+    """What the disk said about a path, in words: a full one may have room later, a read-only one stays so."""
+    if error.errno in _FULL:
+        return TransientError(
+            f"the disk is full ({error.strerror}); nothing was half written.",
+            where=where,
+            remedy="Free space there, then run again.",
+        )
+    if error.errno == errno.EROFS:
+        return RefusedError(
+            "is on a read-only file system; nothing was written.", where=where, remedy="Mount it for writing."
+        )
     if isinstance(error, PermissionError):
         return RefusedError("is not allowed.", where=where, remedy=f"Check who owns it: ls -ld {where}")
     return TransientError(f"the disk said: {error.strerror}.", where=where)

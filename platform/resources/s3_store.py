@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dagster_aws.s3 import S3Resource
 
 from domain.errors import MissingError, RefusedError, TransientError, VigieError
-from resources.object_store import ObjectInfo, StoredObject, checked_key
+from resources.object_store import ObjectInfo, StoredObject, checked_key, checked_prefix
 
 _READS = 4  # of one object, before it is said that S3 does not answer
 
@@ -39,7 +39,7 @@ class S3Store:
         """See ObjectStore: one request per 1,000 objects."""
         pages = self._client.get_paginator("list_objects_v2")
         try:
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + checked_prefix(prefix)):
                 for found in page.get("Contents", ()):
                     key = found["Key"].removeprefix(self._prefix)
                     yield ObjectInfo(key, found["ETag"].strip('"'), found["Size"])
@@ -68,6 +68,13 @@ class S3Store:
         except _TakenError:
             return False
         return True
+
+    def delete(self, key: str) -> None:
+        """See ObjectStore: S3 itself says nothing where there was no object."""
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + checked_key(key))
+        except (ClientError, BotoCoreError) as error:
+            raise self._in_words(error, key) from error
 
     def _put(self, key: str, body: bytes, **more: str) -> None:
         try:

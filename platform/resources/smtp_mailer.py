@@ -9,6 +9,7 @@ from email.message import EmailMessage
 
 from domain.deliveries import UnsureError
 from domain.errors import RefusedError, TransientError, VigieError
+from domain.masking import masked
 from options import Delivery
 
 _TLS_FROM_THE_START = 465
@@ -80,6 +81,7 @@ class SmtpMailer:
             )
         if isinstance(error, smtplib.SMTPResponseException):
             said = error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else ""
+            said = masked(said, [self._password] if self._password else [])  # a server may quote what it was sent
             answer = f"the server answered {error.smtp_code} {said}".strip() + "."
             if error.smtp_code >= 500:
                 return RefusedError(answer, where=self._where, remedy="Check delivery.sender and the address.")
