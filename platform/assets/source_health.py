@@ -22,6 +22,7 @@ from assets.names import (
     CLIENT_ITEMS,
     DATES_UNKNOWN,
     DUPLICATES_SHARE,
+    FINDINGS,
     NO_ITEMS,
     SOURCE_HEALTH,
     SOURCE_SNAPSHOTS,
@@ -46,6 +47,7 @@ from resources.object_store import ObjectStoreResource
 from resources.warehouse_resource import WarehouseResource
 
 _LOOK_BACK = 7  # days: how far the days in a row of a failing source are counted
+_LISTED = 1000  # findings by name in the metadata
 _NAMED = 5  # findings in a check's one line; the metadata has all
 
 _ABOUT = {
@@ -139,6 +141,7 @@ def _result(
             "day": day.isoformat(),
             "found": len(lines),
             "findings": MetadataValue.md(listed(lines)),
+            FINDINGS: MetadataValue.json(dict(list(findings.items())[:_LISTED])),
             **(figures or {}),
         },
     )

@@ -172,6 +172,41 @@ class Audit(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class AlertEpisode(Base):
+    """One episode of one cause of trouble: open until it has an end. Two processes cannot open the same one."""
+
+    __tablename__ = "alert"
+    __table_args__ = (UniqueConstraint("cause", "episode"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    cause: Mapped[str] = mapped_column(String(64))
+    episode: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(16))
+    headline: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Text)
+    about: Mapped[list[str]] = mapped_column(JSON, default=list)
+    partitions: Mapped[int] = mapped_column(Integer, default=0)
+    run_id: Mapped[str] = mapped_column(String(64), default="")
+    began_at: Mapped[datetime] = mapped_column(Instant)
+    seen_at: Mapped[datetime] = mapped_column(Instant)
+    ended_at: Mapped[datetime | None] = mapped_column(Instant, index=True)
+
+
+class AlertNote(Base):
+    """What one channel was told of an alert, or is about to be: whoever claims a note has it until `not_before`."""
+
+    __tablename__ = "alert_note"
+
+    alert: Mapped[int] = mapped_column(ForeignKey("alert.id", ondelete="CASCADE"), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(300), primary_key=True)
+    label: Mapped[str] = mapped_column(String(24), primary_key=True)
+    sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    not_before: Mapped[datetime | None] = mapped_column(Instant)
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    summary: Mapped[str] = mapped_column(String(64), default="")  # the summary it was part of
+    error: Mapped[str] = mapped_column(Text, default="")
+
+
 class Pace(Base):
     """The requests of the last minute, of all runs on all machines: one row, which is locked to take a turn."""
 

@@ -219,15 +219,19 @@ class DeliveryDesk:
             )
 
     def _mailer(self) -> Mailer:
-        """What the target mails with; a password is read now, and kept nowhere."""
-        if self.options.kind == "ses":
-            # Imported here: AWS's packages cost every process a second, and only some targets use them.
-            from resources.ses_mailer import SesMailer
+        return mailer_of(self._settings, self.options)
 
-            return SesMailer(self.options.region, self.options.endpoint_url, self.options.timeout)
-        from resources.smtp_mailer import SmtpMailer
 
-        return SmtpMailer(self.options, read_secret(self._settings, self.options.password))
+def mailer_of(settings: Settings, options: Delivery) -> Mailer:
+    """What these options mail with; a password is read now, and kept nowhere."""
+    if options.kind == "ses":
+        # Imported here: AWS's packages cost every process a second, and only some targets use them.
+        from resources.ses_mailer import SesMailer
+
+        return SesMailer(options.region, options.endpoint_url, options.timeout)
+    from resources.smtp_mailer import SmtpMailer
+
+    return SmtpMailer(options, read_secret(settings, options.password))
 
 
 def _place(client_id: str, week_start: date) -> str:

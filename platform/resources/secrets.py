@@ -22,6 +22,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _PATH = re.compile(r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.@+=: -]+(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.@+=: -]+)*")
 _opening = threading.Lock()
+_known: set[str] = set()
 
 
 class Secrets(Protocol):
@@ -42,6 +43,17 @@ def read_secret(settings: Settings, reference: SecretRef | None, **names: str) -
     """
     if reference is None:
         return None
+    value = _read(settings, reference, names)
+    _known.add(value)
+    return value
+
+
+def known_secrets() -> frozenset[str]:
+    """What this process has read: for what must be masked, such as the lines of its log."""
+    return frozenset(_known)
+
+
+def _read(settings: Settings, reference: SecretRef, names: Mapping[str, str]) -> str:
     if reference.env is not None:
         return EnvironmentSecrets().get(reference.env)["value"]
     path = _filled(reference.vault or "", names)
