@@ -52,7 +52,7 @@ class AccountDesk:
     @contextmanager
     def schematics(self, database: AccountsDatabase) -> Iterator[Schematics]:
         """IBM Schematics, at the pace that all runs share; its API key is read now."""
-        with self._schematics(database, self._api_key()) as opened:
+        with self._schematics(database, self.api_key()) as opened:
             yield opened
 
     @contextmanager
@@ -68,7 +68,7 @@ class AccountDesk:
                     where=name,
                     remedy=f"Say which one it is: vigie accounts link {name} WORKSPACE_ID --by NAME",
                 )
-            key = self._api_key()
+            key = self.api_key()
             names = {"name": account.name, "number": account.number}
             read = {at: read_secret(self.settings, ref, **names) for at, ref in answers.secure_inputs.items()}
             secrets = {at: value for at, value in read.items() if value is not None}
@@ -125,7 +125,8 @@ class AccountDesk:
             sleep=sleep,
         )
 
-    def _api_key(self) -> str:
+    def api_key(self) -> str:
+        """The key that Schematics is asked with, read now."""
         reference = self.settings.schematics.api_key
         if self.settings.schematics.kind == "local" and reference.env and not environment_value(reference.env):
             return "local"  # the emulator takes any key

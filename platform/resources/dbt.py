@@ -61,17 +61,18 @@ def prepare_manifest(project: DbtProject, environment: Mapping[str, str]) -> Non
     Several processes may ask at once: one parses, the others wait for it. PermanentError with dbt's words where the
     project cannot be parsed.
     """
-    if not _stale(project):
+    if not stale(project):
         return
     folder = project.manifest_path.parent
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".parsing").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        if _stale(project):
+        if stale(project):
             _parse(project, environment, own_folder(folder / "runs", "parse"))
 
 
-def _stale(project: DbtProject) -> bool:
+def stale(project: DbtProject) -> bool:
+    """Whether the manifest is missing, or older than a file of the project."""
     folder, manifest = Path(project.project_dir), project.manifest_path
     if not manifest.is_file():
         return True
