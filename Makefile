@@ -1,7 +1,7 @@
 # The front door. Every target sets up what it needs; `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test e2e crash check bench clean lock
+.PHONY: help setup demo dev test e2e crash chaos check docs audit sbom bench clean lock
 
 export VIGIE_TARGET ?= dev
 # Where Dagster keeps runs, partitions and cursors: a folder that lasts, one per target.
@@ -17,6 +17,7 @@ UV = $$(command -v uv || echo $(BIN)/uv)
 ARGS ?=
 # Tests in so many processes, for much of their time is waiting; WORKERS=0 for one, where a debugger is to stop in it.
 WORKERS ?= 3
+MINUTES ?= 30
 
 help: ## show this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -52,22 +53,43 @@ e2e: setup ## run the commands and the demo as a user does, and look at the page
 crash: setup ## kill workers before every step of a change: nothing is launched twice
 	@$(BIN)/python -m pytest -m crash $(ARGS)
 
-check: setup ## format, lint, types, direction of imports, definitions
+chaos: setup ## kill and cut off everything under load (MINUTES=30 SEED=n); its last line is JSON
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+check: setup ## format, lint, types, direction of imports, definitions, dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/vigie prepare
 	@$(BIN)/dagster definitions validate -w workspace.yaml
+	@$(MAKE) --no-print-directory sbom
+	@.ci/audit --if-it-answers
+
+docs: setup ## write the reference anew, build the documentation as a site in build/site
+	@$(BIN)/python -m reference
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "the site is at build/site/index.html"
+
+audit: setup ## ask a vulnerability database about every locked package; fails where none answers
+	@.ci/audit
+
+sbom: setup ## write the bill of materials of what is installed: build/sbom.json
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py environment --no-validate --pyproject pyproject.toml --of JSON -o build/sbom.json $(BIN)/python
+	@count=$$(grep -c '"purl": "pkg:pypi/' build/sbom.json); echo "sbom: $$count components in build/sbom.json"; test $$count -gt 200
 
 bench: setup ## run a benchmark: make bench NAME=overhead
 	@test -n "$(NAME)" || { echo "which one? make bench NAME=$$(ls benchmarks | sed -n 's/\.py$$//p' | paste -sd'|')"; exit 2; }
 	@$(BIN)/python benchmarks/$(NAME).py
 
-lock: setup ## resolve pyproject.toml anew into requirements.lock
+lock: setup ## resolve pyproject.toml anew into requirements.lock and requirements-fleet.lock
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra fleet --extra metrics --extra lineage pyproject.toml deploy/image.in \
+		-c requirements.lock -o requirements-fleet.lock
 
 clean: ## remove .venv, .vigie and everything built (asks nothing)
 	@rm -rf .venv .vigie .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis \
-		dbt_project/target dbt_project/logs
+		dbt_project/target dbt_project/logs build

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from resources.database import AccountsDatabase
     from resources.decisions import Decisions
 
-accounts = typer.Typer(help="Cloud accounts: register, demand, look, decide.", no_args_is_help=True)
+accounts = typer.Typer(help="Register accounts, demand changes, look, decide.", no_args_is_help=True)
 
 By = Annotated[str, typer.Option("--by", help="Who asks.")]
 Name = Annotated[str, typer.Argument(help="The account's exact name.", metavar="NAME")]

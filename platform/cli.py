@@ -11,29 +11,48 @@ from typing import Annotated
 import typer
 
 from accounts_cli import accounts
+from alerts_cli import alerts
+from archive_cli import archive
+from backfill_cli import backfill
+from command_help import FIRST_STEPS, Grouped, print_version, with_examples
+from doctor_cli import doctor, metrics, prune
+from fleet_cli import fleet
 from ingest_cli import ingest
 from newsletter_cli import newsletter
+from recovery_cli import backup, rebuild, restore
 from setup_cli import setup
 from terminal import errors_in_words, out, table
 
 app = typer.Typer(
     name="vigie",
-    help="Cloud accounts, client items and dbt models as partitioned assets in one Dagster graph.",
+    help="Newsletters from many sources, changes of cloud accounts: one Dagster graph.",
+    epilog=FIRST_STEPS,
+    cls=Grouped,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_show_locals=False,
 )
-clients = typer.Typer(help="Client files: list them, check them.", no_args_is_help=True)
-catalog = typer.Typer(help="The source catalog.", no_args_is_help=True)
-target = typer.Typer(help="Targets: the stores and the warehouse to work on.", no_args_is_help=True)
+clients = typer.Typer(help="List and check client files.", no_args_is_help=True)
+catalog = typer.Typer(help="Check the source catalog.", no_args_is_help=True)
+target = typer.Typer(help="Check and list targets, which say where everything is.", no_args_is_help=True)
 app.add_typer(accounts, name="accounts")
+app.add_typer(alerts, name="alerts")
 app.add_typer(clients, name="clients")
 app.add_typer(catalog, name="catalog")
 app.add_typer(target, name="target")
+app.add_typer(fleet, name="fleet")
 app.add_typer(newsletter, name="newsletter")
+app.command()(doctor)
+app.command()(prune)
+app.command()(metrics)
+app.command()(archive)
+app.command()(backfill)
 app.command()(ingest)
 app.command()(setup)
+app.command()(backup)
+app.command()(restore)
+app.add_typer(rebuild, name="rebuild")
 
 
 @clients.command("check")
@@ -199,11 +218,23 @@ def dev(
 
 @app.command()
 def demo() -> None:
-    """Run the client half offline; show what came of it."""
+    """Run both halves offline and show what came of it."""
     from local.demo import run
 
     with errors_in_words():
         raise typer.Exit(run(out))
+
+
+@app.callback()
+def vigie(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Takes what comes before a command."""
+
+
+with_examples(app)
 
 
 def main() -> None:

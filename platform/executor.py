@@ -18,6 +18,8 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
 
+from resources.run_lock_files import folder_of, hold
+
 
 def patient_executor() -> ExecutorDefinition:
     """All steps of a run in one process, one after the other."""
@@ -40,7 +42,9 @@ class _PatientClaims(InstanceConcurrencyContext):
 
 class _PatientExecutor(InProcessExecutor):
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-        """As Dagster's own, but for the claims."""
+        """As Dagster's own, but for the claims, and under the run's lock: its launcher sees who is dead."""
+        instance = plan_context.instance
+        hold(folder_of(instance.root_directory), plan_context.dagster_run.run_id)
         where = EngineEventData.in_process(os.getpid(), execution_plan.step_keys_to_execute)
         yield DagsterEvent.engine_event(plan_context, f"Executing steps in process (pid: {os.getpid()})", where)
         context = PlanExecutionContextManager(
@@ -49,7 +53,7 @@ class _PatientExecutor(InProcessExecutor):
             execution_plan=plan_context.execution_plan,
             run_config=plan_context.run_config,
             dagster_run=plan_context.dagster_run,
-            instance=plan_context.instance,
+            instance=instance,
             raise_on_error=plan_context.raise_on_error,
             output_capture=plan_context.output_capture,
             step_dependency_config=self.step_dependency_config,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from domain.clients import ClientConfig
     from settings import Settings
 
-newsletter = typer.Typer(help="Newsletters by mail: preview one, send one.", no_args_is_help=True)
+newsletter = typer.Typer(help="Preview and send newsletters by mail.", no_args_is_help=True)
 
 Client = Annotated[str, typer.Argument(help="The client's id.", metavar="CLIENT")]
 Week = Annotated[str, typer.Argument(help="A day of the week, as 2026-11-16.", metavar="WEEK")]

@@ -94,3 +94,104 @@ class Delivery(Option):
         if self.password and not self.starttls and self.port != 465 and self.host not in ("127.0.0.1", "localhost"):
             raise ValueError("a password is not sent without TLS: set `starttls`, or port 465")
         return self
+
+
+class Retention(Option):
+    """How long what grows is kept, in days, and when in the night the rest goes (in the schedule's timezone).
+
+    `run_days` is of the detailed logs of runs that are over: no partition's status rests on them. `source_days` is of
+    what sources sent; null keeps it for ever, for it cannot be had again.
+    """
+
+    nightly: bool = True
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "04:00"
+    run_days: Annotated[int, Field(ge=1)] = 90
+    source_days: Annotated[int, Field(ge=30)] | None = None
+
+
+class Metrics(Option):
+    """What `vigie metrics` exports: whether figures carry clients' names, and for how many seconds they are kept."""
+
+    clients: bool = False
+    seconds: Annotated[float, Field(ge=0)] = 30.0
+
+
+class Lineage(Option):
+    """Where OpenLineage events go: the server's `url` (none: no events) and the `endpoint` below it. `namespace` is the
+    jobs'; `timeout` is in seconds."""
+
+    url: str = ""
+    endpoint: str = "api/v1/lineage"
+    namespace: str = "vigie"
+    api_key: SecretRef | None = None
+    timeout: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, url: str) -> str:
+        if url and not url.startswith(("http://", "https://")):
+            raise ValueError("the address of an OpenLineage server begins with http:// or https://")
+        return url
+
+
+class Webhook(Option):
+    """An address that takes alerts as JSON. The address is a secret; with `key`, bodies are signed (HMAC-SHA256)."""
+
+    url: SecretRef
+    key: SecretRef | None = None
+
+
+class AlertMail(Option):
+    """Who gets alerts by mail; `server` says how where that is not how newsletters go out."""
+
+    to: Annotated[tuple[str, ...], Field(min_length=1)]
+    server: Delivery | None = None
+
+    @field_validator("to")
+    @classmethod
+    def _addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [address for address in addresses if not is_address(address)]:
+            raise ValueError(f"{wrong[0]!r} is no mail address such as ops@example.com")
+        return addresses
+
+
+class Alerts(Option):
+    """Who is told of troubles, and how much: off without a channel.
+
+    `ui_url` and `runbooks_url` make the links. A trouble is over once it has not been seen for `settle_minutes`; while
+    it lasts, `reminders` are sent, one a day. A sensor is silent after `sensor_minutes`, an approval waits too long
+    after `approval_hours`. `look_back_days`: how old a failed run may be. `warnings`: also checks that only warn.
+    """
+
+    slack: SecretRef | None = None
+    webhook: Webhook | None = None
+    mail: AlertMail | None = None
+    ui_url: Annotated[str, Field(pattern=r"^(https?://[^\s|<>]+)?$")] = ""
+    runbooks_url: Annotated[str, Field(pattern=r"^(https?://[^\s|<>#]+)?$")] = ""
+    per_look: Annotated[int, Field(ge=1, le=50)] = 5
+    per_hour: Annotated[int, Field(ge=1, le=500)] = 20
+    reminders: Annotated[int, Field(ge=0, le=90)] = 7
+    settle_minutes: Annotated[float, Field(ge=0)] = 10.0
+    sensor_minutes: Annotated[float, Field(gt=0)] = 15.0
+    approval_hours: Annotated[float, Field(ge=0)] = 4.0
+    look_back_days: Annotated[float, Field(gt=0, le=90)] = 7.0
+    warnings: bool = False
+    timeout: Annotated[float, Field(gt=0, le=30)] = 10.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anybody is told."""
+        return bool(self.slack or self.webhook or self.mail)
+
+
+class Freshness(Option):
+    """When a client counts as forgotten: its newest day is more than `stale_days` ago. Looked at each day, `at`."""
+
+    stale_days: Annotated[int, Field(ge=0, le=60)] = 2
+    at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "09:00"
+
+
+class Logs(Option):
+    """How runs and sensors write their logs: for people, or one JSON object a line."""
+
+    format: Literal["text", "json"] = "text"

@@ -9,6 +9,7 @@ from dagster import (
     AssetCheckKey,
     AssetKey,
     DefaultScheduleStatus,
+    JobDefinition,
     ResourceParam,
     RunRequest,
     ScheduleDefinition,
@@ -22,6 +23,7 @@ from assets.names import DBT_DOCS
 from domain.deliveries import last_week
 from domain.ranges import Range, Rectangle
 from jobs import Stages
+from options import Retention
 from partitions import ACCOUNTS, CLIENTS, Partitions, rectangle_tags, today
 from resources.account_desk import AccountDesk
 from resources.archive import Archive
@@ -144,3 +146,29 @@ def daily_deliveries(job: UnresolvedAssetJobDefinition, at: str, timezone: str, 
         return RunRequest(run_key=f"deliveries-{context.scheduled_execution_time:%Y-%m-%d}", tags=rectangle_tags(cells))
 
     return daily
+
+
+def daily_freshness(job: UnresolvedAssetJobDefinition, at: str, timezone: str) -> ScheduleDefinition:
+    """Looks each day, after the day's work, whether every client got a new day."""
+    hour, minute = at.split(":")
+    return ScheduleDefinition(
+        name="daily_freshness",
+        job=job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        execution_timezone=timezone,
+        default_status=DefaultScheduleStatus.RUNNING,
+        description="Checks that each active client's newest day is not too old.",
+    )
+
+
+def nightly_pruning(job: JobDefinition, retention: Retention, timezone: str) -> ScheduleDefinition:
+    """Takes away what is older than the target's `retention` says, at the hour it says; off where it says so."""
+    hour, minute = retention.at.split(":")
+    return ScheduleDefinition(
+        name="nightly_pruning",
+        job=job,
+        cron_schedule=f"{int(minute)} {int(hour)} * * *",
+        execution_timezone=timezone,
+        default_status=DefaultScheduleStatus.RUNNING if retention.nightly else DefaultScheduleStatus.STOPPED,
+        description="Takes the details from old runs' logs; no partition's status rests on them.",
+    )

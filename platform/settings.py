@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import SettingsError
 from domain.target_answers import read_answers, references, substituted
-from options import Delivery, LanguageModel
+from options import Alerts, Delivery, Freshness, LanguageModel, Lineage, Logs, Metrics, Retention
 from options import SecretRef as SecretRef
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -203,9 +203,11 @@ class Settings(_Frozen):
     target: str
     home: Path
     dagster_home: Path | None = None
+    instance: Literal["machine", "fleet", "given"] = "machine"  # Dagster's; given: not ours to write
     project_root: Path
     first_day: date
     history_days: Annotated[int, Field(ge=1, le=366)] = 30
+    keep_days: Annotated[int, Field(ge=1)] | None = None  # partitions older than that leave the graph; None: never
     stores: Stores
     database: Database
     warehouse: Annotated[DuckDBWarehouse | BigQueryWarehouse, Field(discriminator="kind")]
@@ -216,6 +218,12 @@ class Settings(_Frozen):
     schedule: Schedule = Schedule()
     language_model: LanguageModel = LanguageModel()
     delivery: Delivery = Delivery()
+    alerts: Alerts = Alerts()
+    freshness: Freshness = Freshness()
+    logs: Logs = Logs()
+    retention: Retention = Retention()
+    metrics: Metrics = Metrics()
+    lineage: Lineage = Lineage()
 
     @property
     def migrations(self) -> Path:
@@ -235,6 +243,7 @@ class Environment(BaseSettings):
 
     target: str = "dev"
     home: Path = STATE
+    instance: str = "machine"
 
 
 def load_settings(environment: Mapping[str, str] | None = None, answers: Mapping[str, str] | None = None) -> Settings:
@@ -246,7 +255,7 @@ def load_settings(environment: Mapping[str, str] | None = None, answers: Mapping
     process = os.environ if environment is None else environment
     values = _process_environment() if environment is None else dict(environment)
     chosen = choice(values)
-    path = _target_file(chosen)
+    path = target_file(chosen)
     home = chosen.home.resolve() / chosen.target
     document = _read(path)
     kept = kept_answers(chosen) if answers is None else answers
@@ -269,6 +278,7 @@ def load_settings(environment: Mapping[str, str] | None = None, answers: Mapping
                 "target": chosen.target,
                 "home": home,
                 "dagster_home": values.get("DAGSTER_HOME") or None,
+                "instance": chosen.instance,
                 "project_root": PROJECT_ROOT,
             }
         )
@@ -300,7 +310,7 @@ def choice(values: Mapping[str, str] | None = None) -> Environment:
 
 def questions(chosen: Environment) -> set[str]:
     """The variables that the target's file refers to, and that differ between installations."""
-    return references(_read(_target_file(chosen))) - {"TARGET_HOME"}
+    return references(_read(target_file(chosen))) - {"TARGET_HOME"}
 
 
 def answers_file(chosen: Environment) -> Path:
@@ -326,7 +336,8 @@ def environment_value(name: str) -> str | None:
 
 def child_environment(settings: Settings, **more: str) -> dict[str, str]:
     """The environment for a process that shall work on the same target."""
-    return {**os.environ, "VIGIE_TARGET": settings.target, "VIGIE_HOME": str(settings.home.parent), **more}
+    ours = {"TARGET": settings.target, "HOME": str(settings.home.parent), "INSTANCE": settings.instance}
+    return {**os.environ, **{f"VIGIE_{name}": value for name, value in ours.items()}, **more}
 
 
 @contextmanager
@@ -344,7 +355,8 @@ def exported(variables: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _target_file(chosen: Environment) -> Path:
+def target_file(chosen: Environment) -> Path:
+    """The file of the chosen target. Raises SettingsError where there is none."""
     for folder in (TARGETS, own_targets(chosen.home)):
         path = folder / f"{chosen.target}.yaml"
         if _TARGET.fullmatch(chosen.target) and path.is_file():

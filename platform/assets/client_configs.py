@@ -4,6 +4,7 @@ Here: reading the client's file and keeping it. Not here: who is active (sensors
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from dagster import (
     AssetExecutionContext,
@@ -18,11 +19,11 @@ from dagster import (
 from assets.names import CLIENT_CONFIG, CLIENT_FILES, ETAG_TAG
 from assets.outcomes import Outcomes
 from domain.clients import PREFIX, ClientConfig
-from domain.errors import MissingError
+from domain.errors import MissingError, VigieError
 from partitions import Partitions
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
-from resources.object_store import ObjectStoreResource
+from resources.object_store import PARALLEL, ObjectStoreResource
 
 
 def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:
@@ -48,16 +49,22 @@ def client_config_assets(partitions: Partitions) -> list[AssetsDefinition]:
         context: AssetExecutionContext, config_store: ObjectStoreResource, data_store: ObjectStoreResource
     ) -> Iterator[AssetMaterialization]:
         bucket, archive = ConfigBucket(config_store.store()), Archive(data_store.store())
-        outcomes = Outcomes(context, CLIENT_CONFIG)
+        outcomes = Outcomes(context, CLIENT_CONFIG, data_store.store())
         keys = {f"{PREFIX}{client}.yaml": client for client in outcomes.pending()}
         read = bucket.read(keys)
-        for key, client in keys.items():
+
+        def kept(key: str) -> tuple[str, ClientConfig | VigieError]:
             etag, outcome = read.get(key, ("", MissingError("the file is gone.", where=f"{config_store.uri}/{key}")))
-            if not isinstance(outcome, ClientConfig):
-                outcomes.fail(client, outcome)
-                continue
-            archive.keep_config(outcome, etag)
-            yield outcomes.record(client, _metadata(outcome), tags={ETAG_TAG: etag})
+            if isinstance(outcome, ClientConfig):
+                archive.keep_config(outcome, etag)
+            return etag, outcome
+
+        with ThreadPoolExecutor(PARALLEL) as threads:
+            for client, (etag, outcome) in zip(keys.values(), threads.map(kept, keys), strict=True):
+                if isinstance(outcome, ClientConfig):
+                    yield outcomes.record(client, _metadata(outcome), tags={ETAG_TAG: etag})
+                else:
+                    outcomes.fail(client, outcome)
         outcomes.close()
 
     return [client_config]

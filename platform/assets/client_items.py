@@ -25,6 +25,7 @@ from dagster import (
 from assets.checks import evaluation
 from assets.names import CLIENT_CONFIG, CLIENT_ITEMS, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
+from assets.partition_counts import partitions_few_enough
 from assets.source_health import quiet_clients
 from domain.client_days import ClientDay, rejections_key
 from domain.errors import VigieError
@@ -43,8 +44,8 @@ _MOST_REMARKS = 50  # in one line of the log: a thousand clients may share one m
 Counts = dict[tuple[str, date], int]
 
 
-def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
-    """The asset, for the given partitionings."""
+def client_item_assets(partitions: Partitions, keep_days: int | None = None) -> list[AssetsDefinition]:
+    """The asset, for the given partitionings; `keep_days` is the target's answer."""
 
     @multi_asset(
         name=CLIENT_ITEMS,
@@ -71,7 +72,7 @@ def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
         data_store: ObjectStoreResource,
         warehouse: WarehouseResource,
     ) -> Iterator[AssetMaterialization | AssetCheckEvaluation]:
-        outcomes = Outcomes(context, CLIENT_ITEMS)
+        outcomes = Outcomes(context, CLIENT_ITEMS, data_store.store())
         wanted = sorted((day, client) for client, day in split(outcomes.pending()))
         if not wanted:
             return
@@ -90,6 +91,7 @@ def client_item_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 yield from _do(context, outcomes, cells, raw, counts, day, of_day[start : start + _AT_ONCE])
         if wanted[-1][0] == today():
             yield evaluation(quiet_clients(counts, today()))
+            yield evaluation(partitions_few_enough(context.instance, partitions, keep_days))
         outcomes.close()
 
     return [client_items]

@@ -8,9 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from dagster import AssetsDefinition, MaterializeResult, MetadataValue, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    DagsterInstance,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
 
-from assets.names import ACCOUNT_COMPLIANCE, DASHBOARD
+from assets.names import ACCOUNT_COMPLIANCE, DASHBOARD, LAST_MODEL, SEEN_TAG
 from assets.outcomes import in_words
 from domain.dashboard import PLOTTED_DAYS, render_dashboard
 from domain.dashboard_figures import (
@@ -90,7 +98,10 @@ def dashboard_assets() -> list[AssetsDefinition]:
         pool="warehouse",  # DuckDB lets nobody read while one writes
         description="How the watch goes, on one page: items, scores, coverage, clients, sources, accounts.",
     )
-    def dashboard(newsletter_store: ObjectStoreResource, warehouse: WarehouseResource) -> MaterializeResult[None]:
+    def dashboard(
+        context: AssetExecutionContext, newsletter_store: ObjectStoreResource, warehouse: WarehouseResource
+    ) -> MaterializeResult[None]:
+        seen = newest_shown(context.instance)
         with in_words():
             figures = read_figures(warehouse.warehouse(), datetime.now(UTC))
             pages = newsletter_store.store()
@@ -103,10 +114,17 @@ def dashboard_assets() -> list[AssetsDefinition]:
                 "sources": len(figures.sources),
                 "entities": len(figures.entities),
                 "accounts": len(figures.accounts),
-            }
+            },
+            tags={SEEN_TAG: str(seen)},
         )
 
     return [dashboard]
+
+
+def newest_shown(instance: DagsterInstance) -> int:
+    """The storage id of the newest event of what the page shows; 0 where nothing was built yet."""
+    records = instance.get_asset_records([AssetKey(LAST_MODEL), AssetKey(ACCOUNT_COMPLIANCE)])
+    return max((record.asset_entry.last_materialization_storage_id or 0 for record in records), default=0)
 
 
 def read_figures(warehouse: Warehouse, written_at: datetime) -> Dashboard:

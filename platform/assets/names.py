@@ -18,11 +18,19 @@ STALE_SOURCE = "stale_source"
 DATES_UNKNOWN = "dates_mostly_unknown"
 DUPLICATES_SHARE = "duplicates_share"
 NO_ITEMS = "no_items_for_days"
+PARTITIONS_FEW = "partitions_few_enough"
+CLIENT_FRESHNESS = "clients_have_new_days"
+FINDINGS = "findings_by_name"  # metadata of a check: what it found, by source or client
 
 GOOD_SOURCES = "sources_good"  # metadata of source_snapshots: the sources whose snapshot is good
 
 ETAG_TAG = "dagster/data_version"  # of client_config: the ETag of the file is the version of the data
+REBUILT_UP_TO = (
+    "rebuilt_up_to"  # metadata of client_items: the newest cell that the models had when history was rebuilt
+)
 BATCH_TAG = "vigie/batch"  # of a dbt run: the batch whose cells it replaces
+KEYS_TAG = "vigie/partitions"  # of a run of partitions that are no range: the kept list of their keys
+BACKFILL_TAG = "vigie/backfill"  # of the runs that one `vigie backfill` has asked for
 
 DESIRED_STATE = "desired_state"
 PLAN = "plan"
@@ -36,6 +44,7 @@ ITEM_MATCHES = "item_matches"
 ITEM_READINGS = "item_readings"
 ACCOUNT_COMPLIANCE = "account_compliance"  # the last model about accounts
 DASHBOARD = "dashboard"
+SEEN_TAG = "vigie/seen"  # of the dashboard: the newest event of what it shows
 ACCOUNT_MODELS = "tag:accounts"  # dbt's selection of the models about accounts
 SNAPSHOTS = "resource_type:snapshot"  # dbt's selection of what keeps history
 DBT_DOCS = "warehouse_docs"

@@ -6,8 +6,10 @@ Here: reading the models, writing the files, recording each page. Not here: sele
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -34,9 +36,11 @@ from domain.selection_policy import Policy, read_policy
 from domain.stories import Newsletter, Story
 from partitions import Partitions, client_week, split
 from resources.archive import Archive
-from resources.object_store import ObjectStore, ObjectStoreResource
+from resources.object_store import PARALLEL, ObjectStore, ObjectStoreResource
 from resources.warehouse import Param, Warehouse
 from resources.warehouse_resource import WarehouseResource
+
+Metadata = dict[str, Any]
 
 _PREVIEW = 4000  # characters of Markdown shown in the UI
 _AT_ONCE = 100  # clients whose rows are held at the same time
@@ -91,29 +95,40 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
         newsletter_store: ObjectStoreResource,
         warehouse: WarehouseResource,
     ) -> Iterator[AssetMaterialization]:
-        outcomes = Outcomes(context, NEWSLETTER)
+        outcomes = Outcomes(context, NEWSLETTER, data_store.store())
         wanted = sorted((week, client) for client, week in split(outcomes.pending()))
         configs = Archive(data_store.store()).configs(sorted({client for _week, client in wanted}))
         pages = newsletter_store.store()
         for week, group in groupby(wanted, key=lambda cell: cell[0]):
-            for client, found in _candidates(warehouse.warehouse(), [client for _week, client in group], week):
-                key = client_week(client, week)
-                try:
-                    config = _known(configs.get(client), client)
-                    policy = read_policy(config)
-                    page = compose(client, config.name, config.language, week, found.stories, policy)
-                    files = _write(pages, page, policy, found)
-                except Exception as error:  # noqa: BLE001 (one client's page must not stop the others)
-                    outcomes.fail(key, error)
-                    continue
-                yield outcomes.record(key, _metadata(page, policy, pages.uri, files))
+            for some in _candidates(warehouse.warehouse(), [client for _week, client in group], week):
+                with ThreadPoolExecutor(PARALLEL) as threads:  # each page is six objects to wait for
+                    write = partial(_written, pages, week)
+                    written = threads.map(write, some, map(configs.get, some), some.values())
+                    for client, done in zip(some, written, strict=True):
+                        if isinstance(done, Exception):
+                            outcomes.fail(client_week(client, week), done)
+                        else:
+                            yield outcomes.record(client_week(client, week), done)
         outcomes.close()
 
     return [newsletter]
 
 
-def _candidates(warehouse: Warehouse, clients: Sequence[str], week: date) -> Iterator[tuple[str, Candidates]]:
-    """Each client with what its week is chosen from: two queries for many of them."""
+def _written(
+    pages: ObjectStore, week: date, client: str, config: ClientConfig | None, found: Candidates
+) -> Metadata | Exception:
+    """Writes one client's page; what people read about it, or the error that it ended with, which stops no other."""
+    try:
+        config = _known(config, client)
+        policy = read_policy(config)
+        page = compose(client, config.name, config.language, week, found.stories, policy)
+        return _metadata(page, policy, pages.uri, _write(pages, page, policy, found))
+    except Exception as error:  # noqa: BLE001 (whatever one client's data does must not stop the others)
+        return error
+
+
+def _candidates(warehouse: Warehouse, clients: Sequence[str], week: date) -> Iterator[dict[str, Candidates]]:
+    """Some clients at a time, each with what its week is chosen from: two queries for them all."""
     for start in range(0, len(clients), _AT_ONCE):
         some = clients[start : start + _AT_ONCE]
         cells: dict[str, Param] = {
@@ -128,8 +143,7 @@ def _candidates(warehouse: Warehouse, clients: Sequence[str], week: date) -> Ite
         for row in warehouse.query(_CONTRIBUTIONS, cells):
             of_client = found[row.pop("client_id")].contributions
             of_client[row.pop("item_id"), row.pop("day")].append(Contribution.of_row(row))
-        for client in some:
-            yield client, found[client]
+        yield {client: found[client] for client in some}
 
 
 def _known(config: ClientConfig | None, client: str) -> ClientConfig:
@@ -164,7 +178,7 @@ def _json(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2)
 
 
-def _metadata(page: Newsletter, policy: Policy, uri: str, files: dict[str, str]) -> dict[str, Any]:
+def _metadata(page: Newsletter, policy: Policy, uri: str, files: dict[str, str]) -> Metadata:
     return {
         "stories": page.total,
         "sections": len(page.sections),

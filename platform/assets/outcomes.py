@@ -21,7 +21,10 @@ from dagster import (
     MetadataValue,
 )
 
+from assets.batched import batch_of, plan
+from assets.names import KEYS_TAG
 from domain.errors import VigieError
+from resources.object_store import ObjectStore
 
 _SHOWN = 20
 _PAGE = 5000  # events read at once
@@ -41,12 +44,13 @@ def in_words() -> Iterator[None]:
 
 
 class Outcomes:
-    """Collects the outcomes of one asset's partitions in one run."""
+    """Collects the outcomes of one asset's partitions in one run: a range, or a batch whose keys are in `store`."""
 
-    def __init__(self, context: AssetExecutionContext, asset: str) -> None:
+    def __init__(self, context: AssetExecutionContext, asset: str, store: ObjectStore | None = None) -> None:
         self._context = context
         self._asset = AssetKey(asset)
-        self._keys = list(context.partition_keys)
+        self._batched = store is not None and KEYS_TAG in context.run.tags
+        self._keys = batch_of(store, context.run.tags) if store and self._batched else list(context.partition_keys)
         self._recorded: set[str] = set()
         self.failures: dict[str, str] = {}
 
@@ -62,7 +66,11 @@ class Outcomes:
             run = parent
         if done:
             self._context.log.info(f"{len(done)} partitions were materialized by the run this one re-executes")
-        return [key for key in self._keys if key not in done]
+        left = [key for key in self._keys if key not in done]
+        if self._batched:
+            known = set(self._context.partition_keys)  # Dagster has planned them
+            plan(self._context, self._asset, [key for key in left if key not in known])
+        return left
 
     def record(
         self, partition: str, metadata: Mapping[str, Any], tags: Mapping[str, str] | None = None
@@ -75,7 +83,7 @@ class Outcomes:
         """The partition failed; the others go on."""
         said = str(error) if isinstance(error, VigieError) else f"{type(error).__name__}: {error}"
         self.failures[partition] = said
-        self._context.log.error(f"{partition}: {said}")
+        self._context.log.error(f"{partition}: {said}", extra={"partition": partition})
 
     def close(self) -> None:
         """Ends the step: cleanly, or failed with every reason where a partition failed."""

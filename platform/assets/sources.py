@@ -81,7 +81,7 @@ def source_assets(partitions: Partitions) -> list[AssetsDefinition]:
         asked = _asked(context, bucket, archive)
         yield evaluation(rules_valid(bucket, catalog, {client: dict(one.profiles) for client, one in asked.items()}))
         needed = _needed(context, catalog, asked)
-        outcomes = Outcomes(context, SOURCE_SNAPSHOTS)
+        outcomes = Outcomes(context, SOURCE_SNAPSHOTS, data_store.store())
         for key in sorted(outcomes.pending()):  # in time's order: a day learns from the days before it
             day, started = date.fromisoformat(key), time.monotonic()
             heard = _Heard(context, fetcher.fetcher())

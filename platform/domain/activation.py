@@ -12,14 +12,22 @@ from domain.clients import PREFIX, ClientConfig, client_id_of, is_config_key
 from domain.errors import ConfigError, RefusedError
 
 ACTIVE, INACTIVE, INVALID = "a", "i", "x"
+ARRIVING = "n"  # new and not read yet; followed by the number of looks that the file has waited
+CROWD = 10  # new files at one look: somebody is putting in many, and may not be done
+_MOST_LOOKS = 4  # that a new file waits
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the last look made of a file: the ETag it was read at, and one of ACTIVE, INACTIVE, INVALID."""
+    """What the last look made of a file: its ETag, and one of ACTIVE, INACTIVE, INVALID, or ARRIVING with a number."""
 
     etag: str
     state: str
+
+    @property
+    def looks(self) -> int:
+        """How many looks the file has waited to be read."""
+        return int(self.state[1:]) if self.state.startswith(ARRIVING) else 0
 
 
 @dataclass
@@ -72,6 +80,23 @@ def behind(cursor: Cursor, built: Mapping[str, str]) -> set[str]:
     }
 
 
+def still_arriving(listing: Mapping[str, str], cursor: Cursor, partitions: Collection[str]) -> dict[str, Known]:
+    """The new files to leave for the next look, as the cursor is to know them until then.
+
+    A crowd that has grown since the last look is taken up when it grows no more: one batch is one run of each stage,
+    however many they are. No file waits more than a few looks.
+    """
+    waited: dict[str, int] = {}
+    for key in listing:
+        known = cursor.files.get(key)
+        if is_config_key(key) and (known.looks > 0 if known else _id(key) not in partitions):
+            waited[key] = known.looks if known else 0
+    whole = min(waited.values(), default=1) > 0
+    if len(waited) < CROWD or whole or max(waited.values()) >= _MOST_LOOKS:
+        return {}
+    return {key: Known(listing[key], f"{ARRIVING}{looks + 1}") for key, looks in waited.items()}
+
+
 def to_read(
     listing: Mapping[str, str], cursor: Cursor, partitions: Collection[str], again: Collection[str] = ()
 ) -> list[str]:
@@ -85,6 +110,7 @@ def to_read(
         and (
             (known := cursor.files.get(key)) is None
             or known.etag != etag
+            or known.looks > 0
             or (known.state == ACTIVE and (_id(key) not in partitions or _id(key) in again))
             or (known.state == INACTIVE and _id(key) in partitions)
         )

@@ -18,7 +18,7 @@ CATEGORY = "event"
 TITLE, BODY, NEGATIVE = "title", "body", "negative"
 OTHER = "other"  # where nothing speaks for any type
 _KEYWORDS = {"title_keywords": TITLE, "body_keywords": BODY, "negative_keywords": NEGATIVE}
-_KNOWN = (*_KEYWORDS, "label", "description", "typical_sources")
+KNOWN_KEYS = (*_KEYWORDS, "label", "description", "typical_sources")
 # The patterns call by another name what the definitions, the weights and the clients' files know.
 _OLDER_NAMES = {"scientific_paper": "scientific_publication"}
 
@@ -102,8 +102,8 @@ def _keywords(
     kept: dict[tuple[str, str], None] = {}
     for key, value in block.items():
         path = ("event_types", name, key)
-        if key not in _KNOWN:
-            remedy = closest(key, _KNOWN, len(problems)) or "Remove it."
+        if key not in KNOWN_KEYS:
+            remedy = closest(key, KNOWN_KEYS, len(problems)) or "Remove it."
             problems.append(document.warning(path, f"The key `{key}` has no effect.", remedy))
         if key not in _KEYWORDS or value is None:
             continue

@@ -17,10 +17,10 @@ from domain.vocabulary import Vocabulary
 
 STRICT = "strict"
 TECHNOLOGY = "technology_scopes"  # the file whose scopes are technologies
-_PROFILE_KEYS = ("signal_requirements", "applicable_contexts", "description", "strategy", "rationale", "runtime_config")
-_REQUIREMENTS = ("mode", "exclusion_scopes", "required_signal_groups", "combination_logic", "minimum_total_weight")
-_GROUP_KEYS = ("group_id", "scopes", "negative_scopes", "min_matches", "weight", "description")
-_CONTEXTS = ("source_types", "company_scopes", "domains")
+PROFILE_KEYS = ("signal_requirements", "applicable_contexts", "description", "strategy", "rationale", "runtime_config")
+REQUIREMENTS = ("mode", "exclusion_scopes", "required_signal_groups", "combination_logic", "minimum_total_weight")
+GROUP_KEYS = ("group_id", "scopes", "negative_scopes", "min_matches", "weight", "description")
+CONTEXTS = ("source_types", "company_scopes", "domains")
 
 
 def read_profiles(key: str, body: bytes, scopes: Scopes) -> tuple[dict[str, IngestionProfile], tuple[Problem, ...]]:
@@ -70,8 +70,8 @@ class _Reading:
             self.problems.append(self.document.error((*path, "signal_requirements", "mode"), message, remedy))
             return
         here = (*path, "signal_requirements")
-        self.unknown(block, _PROFILE_KEYS, path)
-        self.unknown(wanted, _REQUIREMENTS, here)
+        self.unknown(block, PROFILE_KEYS, path)
+        self.unknown(wanted, REQUIREMENTS, here)
         excluded = tuple(
             (reference, Vocabulary.of(found.phrases))
             for reference, found in self.references(wanted, "exclusion_scopes", here)
@@ -96,7 +96,7 @@ class _Reading:
             if not isinstance(group_id, str) or not group_id.strip() or group_id in groups:
                 self.warn(here, "A signal group needs a `group_id` of its own; left out.", "Give it one.")
                 continue
-            self.unknown(entry, _GROUP_KEYS, here)
+            self.unknown(entry, GROUP_KEYS, here)
             scopes = [found for _reference, found in self.references(entry, "scopes", here)]
             negative = [found for _reference, found in self.references(entry, "negative_scopes", here)]
             against = [one for found in scopes for one in found.against]
@@ -144,7 +144,7 @@ class _Reading:
         entry, here = block.get("applicable_contexts"), (*path, "applicable_contexts")
         if not isinstance(entry, dict):
             return Contexts()
-        self.unknown(entry, _CONTEXTS, here)
+        self.unknown(entry, CONTEXTS, here)
         companies = None
         if "company_scopes" in entry:
             found = self.references(entry, "company_scopes", here)

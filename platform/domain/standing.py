@@ -5,6 +5,7 @@ where they are kept (resources.launch_book), how a job is launched (domain.launc
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ DriftPolicy = Literal["detect", "alert", "revert"]
 DRIFT_POLICIES: tuple[DriftPolicy, ...] = ("detect", "alert", "revert")
 STALE = "STALE"  # a plan that succeeded and no longer says what an apply would do
 LOST = "LOST"  # a launch whose reply never came, and that Schematics does not know
+_SKEW = 60.0  # seconds by which two machines may differ
 TRIES = 8  # runs asked for one step, before people are to look
 _AT_REST = frozenset({"PLAN_FAILED", "APPLY_FAILED"})  # people look first
 
@@ -194,6 +196,12 @@ def pause_before(tries: int) -> float:
     """Seconds to wait after the last of so many runs for one step: none after the first, which a crash may have ended,
     then ever longer, so that an outage of hours is outlived."""
     return 0.0 if tries <= 1 else min(30.0 * 4 ** (tries - 2), 3600.0)
+
+
+def elapsed(then: float, now: float) -> float:
+    """Seconds from `then` to `now`. For ever where `then` lies well ahead: the clock was set back, and nobody shall wait
+    until it has caught up."""
+    return max(now - then, 0.0) if then - now <= _SKEW else math.inf
 
 
 def status_of_ruling(ruling: Ruling, current: str) -> str:

@@ -1,22 +1,26 @@
-"""The Dagster instance on this machine: its folder, its configuration, its pools, its processes.
+"""The Dagster instance as this machine sees it: its folder, its configuration, its pools, its processes.
 
-Here: what `vigie prepare`, `vigie dev` and `vigie demo` share. Not here: a fleet's instance, which is configured by its
-own dagster.yaml.
+Here: what `vigie prepare`, `vigie dev`, `vigie demo` and the commands of a fleet share. Not here: how a fleet launches
+its runs (fleet).
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import yaml
 from dagster import DagsterInstance
 
+from domain.errors import SettingsError
 from resources.database import open_database
 from resources.dbt import dbt_environment, dbt_project, prepare_manifest
-from settings import DirectoryLocation, DuckDBWarehouse, Settings, child_environment
+from settings import DirectoryLocation, DuckDBWarehouse, Settings, child_environment, environment_value, exported
+
+STORAGE_VARIABLE = "VIGIE_DAGSTER_DATABASE_URL"  # as deploy/dagster-fleet.yaml names it
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -26,9 +30,7 @@ def dagster_home(settings: Settings) -> Path:
 
 def prepare(settings: Settings) -> Path:
     """Makes the folders, the instance and the dbt manifest ready; what is there stays. The instance's folder."""
-    home = dagster_home(settings)
-    home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(settings.project_root / "dagster.yaml", home / "dagster.yaml")
+    home = configure(settings)
     stores = settings.stores
     for location in (stores.config, stores.data, stores.newsletters):
         if isinstance(location, DirectoryLocation):
@@ -40,10 +42,57 @@ def prepare(settings: Settings) -> Path:
         database.upgrade(settings.migrations)
         database.close()
     prepare_manifest(dbt_project(settings), dbt_environment(settings))
-    with DagsterInstance.from_config(str(home)) as instance:
+    with exported(instance_variables(settings)), DagsterInstance.from_config(str(home)) as instance:
         for pool, slots in pools(settings).items():
             instance.event_log_storage.set_concurrency_slots(pool, slots)
     return home
+
+
+def configure(settings: Settings) -> Path:
+    """Writes the instance's dagster.yaml, where it is ours to write. The instance's folder."""
+    home = dagster_home(settings)
+    home.mkdir(parents=True, exist_ok=True)
+    if settings.instance != "given":
+        written = home / f".dagster.yaml.{os.getpid()}"  # a process beside this one reads the file whole
+        written.write_text(_instance_config(settings), encoding="utf-8")
+        written.replace(home / "dagster.yaml")
+    return home
+
+
+def _instance_config(settings: Settings) -> str:
+    """A fleet's runs keep their output where every machine can read it."""
+    if settings.instance == "machine":
+        return (settings.project_root / "dagster.yaml").read_text(encoding="utf-8")
+    fleet = (settings.project_root / "deploy" / "dagster-fleet.yaml").read_text(encoding="utf-8")
+    return f"{fleet}\n{yaml.safe_dump({'compute_logs': _compute_logs(settings)}, sort_keys=False)}"
+
+
+def _compute_logs(settings: Settings) -> dict[str, Any]:
+    data = settings.stores.data
+    if isinstance(data, DirectoryLocation):
+        local = {"module": "dagster._core.storage.local_compute_log_manager", "class": "LocalComputeLogManager"}
+        return {**local, "config": {"base_dir": str(data.path / "run_output")}}
+    config = {
+        "bucket": data.bucket,
+        "prefix": f"{data.prefix.rstrip('/')}/run_output".lstrip("/"),
+        **({"region": data.region} if data.region else {}),
+        **({"endpoint_url": data.endpoint_url} if data.endpoint_url else {}),
+    }
+    return {"module": "dagster_aws.s3.compute_log_manager", "class": "S3ComputeLogManager", "config": config}
+
+
+def instance_variables(settings: Settings) -> dict[str, str]:
+    """What the instance's dagster.yaml reads from the environment; raises SettingsError where it is not right."""
+    if settings.instance != "fleet":
+        return {}
+    url = environment_value(STORAGE_VARIABLE) or ""
+    if not url.startswith("postgresql+psycopg2://"):
+        raise SettingsError(
+            "it is not there." if not url else "it does not spell the driver.",
+            where=STORAGE_VARIABLE,
+            remedy=f"Set it in the process: {STORAGE_VARIABLE}=postgresql+psycopg2://USER:PASSWORD@HOST:5432/dagster",
+        )
+    return {STORAGE_VARIABLE: url}
 
 
 def pools(settings: Settings) -> dict[str, int]:
@@ -56,9 +105,15 @@ def pools(settings: Settings) -> dict[str, int]:
     }
 
 
+def instance_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process of the instance, on the same target."""
+    home = {"DAGSTER_HOME": str(dagster_home(settings))}
+    return child_environment(settings, **home, **instance_variables(settings))
+
+
 def start(settings: Settings, *command: str, log: Path | None = None) -> subprocess.Popen[bytes]:
     """Starts a Dagster command (`dagster`, `dagster-daemon`) on this target, in a session of its own."""
-    environment = child_environment(settings, DAGSTER_HOME=str(dagster_home(settings)))
+    environment = instance_environment(settings)
     workspace = settings.project_root / "workspace.yaml"
     arguments = [str(Path(sys.executable).parent / command[0]), *command[1:], "-w", str(workspace)]
     output = log.open("wb") if log else None

@@ -32,7 +32,7 @@ class AccountExport:
 
 def read_export(database: AccountsDatabase) -> AccountExport:
     """Every account with its versions and jobs, as they are together now."""
-    with _one_moment(database) as session:
+    with one_moment(database) as session:
         now = datetime.now(UTC)
         accounts = [{**row, _EXPORTED_AT: now} for row in _rows(session, "accounts", Account)]
         versions = _rows(session, "account_versions", StateVersion)
@@ -44,7 +44,7 @@ def read_export(database: AccountsDatabase) -> AccountExport:
 
 def fingerprint(database: AccountsDatabase) -> str:
     """What the export's rows would be, in a few characters; empty where there is no account."""
-    with _one_moment(database) as session:
+    with one_moment(database) as session:
         return _fingerprint(session)
 
 
@@ -67,7 +67,7 @@ def _rows(session: Session, table: str, model: type[Base]) -> list[dict[str, Any
 
 
 @contextmanager
-def _one_moment(database: AccountsDatabase) -> Iterator[Session]:
+def one_moment(database: AccountsDatabase) -> Iterator[Session]:
     """A transaction whose every read sees the same: SQLite's does, PostgreSQL's has to be asked for it."""
     with database.transaction() as session:
         if session.get_bind().dialect.name == "postgresql":

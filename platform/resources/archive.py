@@ -11,7 +11,7 @@ Here: keys, (de)serialisation, the order of writes that makes a crash harmless. 
     asked_sources.json.gz                   which sources the client files ask for, by ETag; may be lost
     ingested/{client}/{YYYY}/{MM}/{DD}/items.json      V2's place, V2's fields
     rejections/{YYYY}/{MM}/{DD}/{client}.json          the day's other items, each with its reason, where there are any
-    batches/{number}-{day}.json             the cells that one dbt run replaces
+    batches/{number}-{day}-{digest}.json    the cells that one dbt run replaces
 """
 
 import gzip
@@ -251,7 +251,7 @@ class Archive:
         ]
 
     def batch_ids(self) -> list[str]:
-        """Every batch that was ever kept; ids are `{number}-{day}`."""
+        """Every batch that was ever kept; ids are `{number}-{day}-...`."""
         return [info.key.removeprefix("batches/").removesuffix(".json") for info in self._store.list("batches/")]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, event, make_url, select
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -61,11 +61,14 @@ class AccountsDatabase:
 
     def upgrade(self, migrations: Path) -> None:
         """Brings the tables to the newest migration; harmless where they are there."""
-        config = Config()
-        config.set_main_option("script_location", str(migrations))
+        with self.connection() as connection:
+            migrate(connection, migrations)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """One transaction without the models: for migrations, and for tables as they are (database_copy)."""
         with self._engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            yield connection
 
     def close(self) -> None:
         """Lets go of every connection."""
@@ -196,6 +199,14 @@ class AccountsDatabase:
             raise TransientError(
                 f"somebody wrote the same at the same time: {error.orig}", remedy="Nothing was written. Send it again."
             ) from error
+
+
+def migrate(connection: Connection, migrations: Path, revision: str = "head") -> None:
+    """Brings the tables of the connection to a revision, in its transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def locked_account(session: Session, name: str) -> Account:

@@ -5,6 +5,7 @@ Here: opening the file, waiting for its lock, transactions. Not here: the tables
 """
 
 import re
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -157,6 +158,43 @@ class DuckdbWarehouse:
             connection.execute(f"set schema = '{self.models_schema}'")
             return connection.execute(text, given).to_arrow_table()
 
+    def copy_to(self, path: Path) -> dict[str, int]:
+        """Copies the whole file as it is between two transactions; the rows of each table. Waits for other writers."""
+        if not self.path.exists():
+            raise self._missing("there is no such DuckDB file")
+        with self._connection(read_only=False) as connection:
+            connection.execute("checkpoint")  # what a crashed writer left beside the file goes into it
+            rows = self._counted(connection)
+            shutil.copyfile(self.path, path)
+        return rows
+
+    def counted(self) -> dict[str, int]:
+        """The rows of each table, by `schema.table`."""
+        if not self.path.exists():
+            raise self._missing("there is no such DuckDB file")
+        with self._connection(read_only=True) as connection:
+            return self._counted(connection)
+
+    def replace_with(self, path: Path, aside: Path) -> None:
+        """Puts another DuckDB file in this one's place at once; the old one, where there is one, is kept `aside`."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self.path.exists():
+            with self._connection(read_only=False) as connection:  # nobody else has it now
+                connection.execute("checkpoint")
+            aside.hardlink_to(self.path)
+        path.replace(self.path)
+
+    @staticmethod
+    def _counted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where not internal order by all"
+        ).fetchall()
+        counts = {}
+        for schema, table in tables:
+            found = connection.execute(f'select count(*) from "{schema}"."{table}"').fetchone()  # noqa: S608 (its own names)
+            counts[f"{schema}.{table}"] = int(found[0]) if found else 0
+        return counts
+
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with self._connection(read_only=False) as connection:
@@ -174,8 +212,8 @@ class DuckdbWarehouse:
             yield connection
         except duckdb.CatalogException as error:
             raise self._missing(str(error)) from error
-        except (duckdb.TransactionException, duckdb.IOException) as error:
-            raise TransientError(str(error), where=str(self.path)) from error
+        except (duckdb.TransactionException, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise TransientError(str(error), where=str(self.path), remedy=_remedy(str(error))) from error
         except duckdb.Error as error:
             raise RefusedError(str(error), where=str(self.path)) from error
         finally:
@@ -209,6 +247,11 @@ class DuckdbWarehouse:
         return MissingError(
             text, where=str(self.path), remedy="prepare() makes the raw tables, `dbt build` the models."
         )
+
+
+def _remedy(text: str) -> str:
+    full = any(words in text for words in ("No space left", "File too large", "Disk quota"))
+    return "The disk is full; nothing of it was kept. Free space there, then run again." if full else ""
 
 
 def _create_table(name: str, fields: pa.Schema) -> str:

@@ -24,7 +24,7 @@ from dagster import (
 )
 
 from assets.names import APPLY, STEP_TAG
-from domain.standing import TRIES, Standing, next_step, pause_before
+from domain.standing import TRIES, Standing, elapsed, next_step, pause_before
 from jobs import Stages
 from partitions import ACCOUNTS, Partitions
 from resources.account_desk import AccountDesk
@@ -88,7 +88,7 @@ def _request(instance: DagsterInstance, account: Standing, step: str) -> RunRequ
             f"{tries} runs could not {step} version {account.version}. See the last one's error, mend its cause, then: "
             f"vigie accounts retry {account.name} --by NAME"
         )
-    if earlier and time.time() - (earlier[0].end_time or 0.0) < pause_before(tries):
+    if earlier and elapsed(earlier[0].end_time or 0.0, time.time()) < pause_before(tries):
         return None
     return RunRequest(
         run_key=f"{label}-{account.asked_at:%Y%m%dT%H%M%S.%f}-{tries}",

@@ -24,6 +24,7 @@ from dagster import (
 
 from assets.names import ACCOUNTS_EXPORT, VERSION_TAG
 from domain.account_export import Look, reason_to_wait
+from domain.standing import elapsed
 from jobs import Stages
 from resources.account_desk import AccountDesk
 from resources.account_export import fingerprint
@@ -46,7 +47,7 @@ def accounts_export_due_sensor(stages: Stages, seconds: int) -> SensorDefinition
             current = fingerprint(database)
         look, number = _look(context.instance, stages, current, context.cursor or "")
         if look.current != look.exported:
-            context.update_cursor(f"{number}:{time.time() - look.since_change}")
+            context.update_cursor(f"{number}:{time.time() - min(look.since_change, time.time())}")
         wait = reason_to_wait(look)
         if wait:
             return SkipReason(wait)
@@ -68,11 +69,11 @@ def _look(instance: DagsterInstance, stages: Stages, current: str, cursor: str) 
     look = Look(
         current=current,
         exported=(event.tags or {}).get(VERSION_TAG, "") if event else "",
-        since_export=now - at,
-        since_change=now - float(seen_at) if of_export == str(number) else 0.0,
+        since_export=elapsed(at, now),
+        since_change=elapsed(float(seen_at), now) if of_export == str(number) else 0.0,
         exporting=stages.account_export.under_way(instance),
         busy=stages.accounts.under_way(instance) or stages.drift.under_way(instance),
         tries=instance.get_runs_count(asked),
-        since_try=now - (newest[0].end_time or 0.0) if newest else 0.0,
+        since_try=elapsed(newest[0].end_time or 0.0, now) if newest else 0.0,
     )
     return look, number

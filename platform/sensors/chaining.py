@@ -3,12 +3,15 @@
 Here: the sensors warehouse_due and newsletters_due. Not here: which cells there are (client_items_due), the work.
 """
 
+import hashlib
 from collections.abc import Collection, Sequence
 from datetime import date
 
 from dagster import (
+    AssetKey,
     DagsterInstance,
     DefaultSensorStatus,
+    IntMetadataValue,
     RunRequest,
     RunsFilter,
     SensorDefinition,
@@ -18,13 +21,17 @@ from dagster import (
     sensor,
 )
 
-from assets.names import BATCH_TAG, CLIENT_ITEMS, LAST_MODEL, NEWSLETTER
-from domain.ranges import ranges, rectangles
+from assets.batched import batch_tags
+from assets.names import BATCH_TAG, CLIENT_ITEMS, LAST_MODEL, NEWSLETTER, REBUILT_UP_TO
+from domain.backfills import cell_batches
+from domain.ranges import ranges
 from jobs import Stages
-from partitions import CLIENTS, monday, range_tags, rectangle_tags, split
+from partitions import CLIENTS, monday, range_tags, split
 from resources.archive import Archive
 from resources.object_store import ObjectStoreResource
 from sensors.events import last_event, materialized_since, runs_that_built
+
+_OBSERVATIONS = 100  # of client_items, the newest: how far back the mark of a rebuilt history is looked for
 
 
 def warehouse_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
@@ -42,14 +49,16 @@ def warehouse_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
         if stages.items.under_way(instance):
             return SkipReason("waiting for client_items in progress: their cells are one batch.")
         archive, requests = Archive(data_store.store()), []
-        after = int(context.cursor) if context.cursor else _asked_up_to(instance, archive)
-        cells, end = materialized_since(instance, CLIENT_ITEMS, after)
+        known = context.cursor or max(_asked_up_to(instance, archive), _rebuilt_up_to(instance))
+        cells, end = materialized_since(instance, CLIENT_ITEMS, int(known))
         if not cells:
             return SkipReason("no cell materialized since the last look.")
         days = sorted({day for _client, day in split(cells)})
-        for span in ranges({str(d) for d in days}, _calendar(days)):
+        built = instance.get_materialized_partitions(AssetKey(LAST_MODEL))
+        for span in ranges({str(d) for d in days}, _calendar(days, built)):
             batch = sorted((c, d) for c, d in set(split(cells)) if span.first <= str(d) <= span.last)
-            batch_id = f"{end}-{span.first}"
+            # A new instance counts from 1 again: the cells tell its batch from an old one of that number and day.
+            batch_id = f"{end}-{span.first}-{_digest(batch)}"
             archive.keep_batch(batch_id, batch)
             requests.append(
                 RunRequest(
@@ -90,11 +99,8 @@ def newsletters_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
                 due.setdefault(client, set()).add(str(monday(day)))
         weeks = _mondays({week for of_client in due.values() for week in of_client})
         requests = [
-            RunRequest(
-                run_key=f"newsletters-{end}-{cells.rows.first}-{cells.columns.first}",
-                tags=rectangle_tags(cells),
-            )
-            for cells in rectangles(due, clients, weeks)
+            RunRequest(run_key=f"newsletters-{end}-{batch.keys[0]}", tags=batch_tags(data_store.store(), batch))
+            for batch in cell_batches(due, clients, weeks)
         ]
         return SensorResult(run_requests=requests, cursor=str(end))
 
@@ -113,6 +119,20 @@ def _asked_up_to(instance: DagsterInstance, archive: Archive) -> int:
     return 0
 
 
+def _rebuilt_up_to(instance: DagsterInstance) -> int:
+    """The newest cell that the models had when this instance's history was rebuilt; 0 where it never was."""
+    found = (
+        record.asset_observation.metadata.get(REBUILT_UP_TO)
+        for record in instance.fetch_observations(AssetKey(CLIENT_ITEMS), limit=_OBSERVATIONS).records
+        if record.asset_observation
+    )
+    return next((mark.value for mark in found if isinstance(mark, IntMetadataValue) and mark.value), 0)
+
+
+def _digest(batch: Sequence[tuple[str, date]]) -> str:
+    return hashlib.sha256(repr(batch).encode()).hexdigest()[:8]
+
+
 def _mondays(weeks: Collection[str]) -> list[str]:
     """Every Monday from the first to the last of `weeks`: a range of weeks holds those in between too."""
     if not weeks:
@@ -121,6 +141,8 @@ def _mondays(weeks: Collection[str]) -> list[str]:
     return [str(date.fromordinal(day)) for day in range(first, last + 1, 7)]
 
 
-def _calendar(days: Sequence[date]) -> list[str]:
-    """Every day from the first to the last of `days`."""
-    return [str(date.fromordinal(n)) for n in range(days[0].toordinal(), days[-1].toordinal() + 1)]
+def _calendar(days: Sequence[date], built: Collection[str]) -> list[str]:
+    """Every day from the first to the last of `days`, less those in between that are built already: one run may pass
+    over them, for it replaces only its batch's cells, and they are built as well after it as before."""
+    whole = [date.fromordinal(n) for n in range(days[0].toordinal(), days[-1].toordinal() + 1)]
+    return [str(day) for day in whole if day in days or str(day) not in built]

@@ -27,18 +27,19 @@ from dagster import (
     sensor,
 )
 
+from assets.batched import batch_tags
 from assets.checks import catalog_valid, evaluation, files_valid, rules_valid
 from assets.names import CLIENT_CONFIG, CLIENT_FILES, ETAG_TAG
-from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, behind, decide, to_read
+from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, behind, decide, still_arriving, to_read
+from domain.backfills import key_batches
 from domain.catalog import Catalog
 from domain.clients import ClientConfig, client_id_of
 from domain.errors import ConfigError
-from domain.ranges import ranges
 from jobs import Stages
-from partitions import CLIENTS, Partitions, range_tags, today
+from partitions import CLIENTS, Partitions, today
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
-from resources.object_store import ObjectStoreResource
+from resources.object_store import ObjectStore, ObjectStoreResource
 
 
 def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: int) -> SensorDefinition:
@@ -60,8 +61,12 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         built, reading = _built(instance), stages.configs.under_way(instance)
         # A run that failed left its clients behind: they are asked for again, once an hour (the run key sees to it).
         again = set() if reading else behind(cursor, built)
-        read = bucket.read(to_read(listing, cursor, present, again))
+        waiting = still_arriving(listing, cursor, frozenset(present))
+        read = bucket.read(key for key in to_read(listing, cursor, present, again) if key not in waiting)
         decision = decide(listing, cursor, read, present, built)
+        decision.cursor.files.update(waiting)
+        if waiting:
+            context.log.info(f"{len(waiting)} new client files, and more may come: they wait for the next look")
         events: list[AssetCheckEvaluation | AssetObservation] = []
         if decision.newly_invalid:
             events.append(evaluation(files_valid(_all_invalid(bucket, decision))))
@@ -90,7 +95,7 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
             gone = set()
         order = [client for client in present if client not in gone] + list(activated)
         changed = set() if reading else set(decision.changed)  # else they are found behind at a later look
-        requests += _config_requests(instance, stages, order, {*activated, *changed}, listing)
+        requests += _config_requests(instance, stages, order, {*activated, *changed}, listing, data_store.store())
         _say(context, decision, activated)
         if not (requests or gone or events):
             context.update_cursor(decision.cursor.dump())
@@ -157,9 +162,14 @@ def _snapshot_request(
 
 
 def _config_requests(
-    instance: DagsterInstance, stages: Stages, order: Sequence[str], clients: set[str], listing: Mapping[str, str]
+    instance: DagsterInstance,
+    stages: Stages,
+    order: Sequence[str],
+    clients: set[str],
+    listing: Mapping[str, str],
+    store: ObjectStore,
 ) -> list[RunRequest]:
-    """One run per range of clients whose configuration is to be read; clients added together are one range."""
+    """One run of the clients whose configuration is to be read, whichever they are."""
     if not clients:
         return []
     # The last materialization is part of the run key: the same content may come back and must run again, while a
@@ -171,14 +181,10 @@ def _config_requests(
     )
     etags = {client_id_of(key): etag for key, etag in listing.items() if _is_of(key, clients)}
     requests = []
-    for span in ranges(clients, order):
-        batch = order[order.index(span.first) : order.index(span.last) + 1]
-        marks = [f"{client}:{etags.get(client, '')}:{last.get(client, 0)}" for client in batch]
-        requests.append(
-            RunRequest(
-                run_key=f"configs-{hour}-{_short(marks)}", job_name=stages.configs.job.name, tags=range_tags(span)
-            )
-        )
+    for batch in key_batches(clients, order):
+        marks = [f"{client}:{etags.get(client, '')}:{last.get(client, 0)}" for client in batch.keys]
+        run_key = f"configs-{hour}-{_short(marks)}"
+        requests.append(RunRequest(run_key=run_key, job_name=stages.configs.job.name, tags=batch_tags(store, batch)))
     return requests
 
 

@@ -25,10 +25,11 @@ from dagster import (
 )
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
+from assets.batched import batch_tags
 from assets.names import CLIENT_CONFIG, CLIENT_ITEMS, GOOD_SOURCES, SOURCE_SNAPSHOTS
-from domain.ranges import rectangles
+from domain.backfills import cell_batches
 from jobs import Stages
-from partitions import CLIENTS, Partitions, client_day, rectangle_tags, split, today
+from partitions import CLIENTS, Partitions, client_day, split, today
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
 from resources.object_store import ObjectStoreResource
@@ -40,8 +41,8 @@ _ENDED = (AssetPartitionStatus.MATERIALIZED, AssetPartitionStatus.FAILED)
 def client_items_due_sensor(
     partitions: Partitions, stages: Stages, history_days: int, seconds: int
 ) -> SensorDefinition:
-    """Asks for every cell of the window that has a snapshot and was never tried: a new batch x its history, or the
-    fleet x a day, is one run. A cell that was tried is asked for again only where one of its sources has become good
+    """Asks for every cell of the window that has a snapshot and was never tried, as one run whichever they are.
+    A cell that was tried is asked for again only where one of its sources has become good
     since, a failed one also where its client's configuration was read anew; for any other reason, people decide."""
 
     @sensor(
@@ -84,7 +85,8 @@ def client_items_due_sensor(
         wanted: dict[str, set[str]] = {}
         for client, day in split(due):
             wanted.setdefault(client, set()).add(str(day))
-        requests = [RunRequest(tags=rectangle_tags(cells)) for cells in rectangles(wanted, clients, window)]
+        batches = cell_batches(wanted, clients, window)
+        requests = [RunRequest(tags=batch_tags(data_store.store(), batch)) for batch in batches]
         context.log.info(f"{len(due)} cells due in {len(requests)} runs")
         mark = json.dumps(last)
         if not requests:

@@ -54,6 +54,10 @@ class CountingStore:
         self.asked["put", key] += 1
         return self._beneath.put_if_absent(key, body, content_type)
 
+    def delete(self, key: str) -> None:
+        self.asked["delete", key] += 1
+        self._beneath.delete(key)
+
     def count(self, kind: str, prefix: str) -> int:
         return sum(times for (asked, key), times in self.asked.items() if asked == kind and key.startswith(prefix))
 

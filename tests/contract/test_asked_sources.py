@@ -36,6 +36,9 @@ class Counted:
     def put_if_absent(self, key: str, body: bytes, content_type: str = "") -> bool:
         return self._beneath.put_if_absent(key, body)
 
+    def delete(self, key: str) -> None:
+        self._beneath.delete(key)
+
     def read(self) -> set[str]:
         """What was read since the last time."""
         found = set(self.gets)

@@ -46,6 +46,10 @@ class Counting:
         self.asked["put"] += 1
         return self._store.put_if_absent(key, body, content_type)
 
+    def delete(self, key: str) -> None:
+        self.asked["delete"] += 1
+        self._store.delete(key)
+
 
 @pytest.fixture
 def counting(store: ObjectStore) -> Counting:

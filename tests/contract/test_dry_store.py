@@ -35,6 +35,16 @@ def test_nothing_beneath_is_touched(beneath: DirectoryStore) -> None:
     assert overlay.uri == beneath.uri
 
 
+def test_what_it_deletes_is_gone_for_it_alone(beneath: DirectoryStore) -> None:
+    overlay = DryStore(beneath)
+    overlay.delete("a/1")
+    assert [info.key for info in overlay.list("a/")] == ["a/2"]
+    with pytest.raises(MissingError):
+        overlay.get("a/1")
+    assert overlay.put_if_absent("a/1", b"new")
+    assert (overlay.get("a/1").body, beneath.get("a/1").body) == (b"new", b"one")
+
+
 def test_put_if_absent_heeds_both(beneath: DirectoryStore) -> None:
     overlay = DryStore(beneath)
     assert not overlay.put_if_absent("a/1", b"other")

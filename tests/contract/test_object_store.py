@@ -56,6 +56,16 @@ def test_put_if_absent_writes_once(store: ObjectStore) -> None:
     assert store.get("a").body == b"first"
 
 
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_harmless(store: ObjectStore) -> None:
+    store.put("folder/a", b"first")
+    store.put("folder/b", b"second")
+    store.delete("folder/a")
+    store.delete("folder/a")
+    assert [found.key for found in store.list("folder/")] == ["folder/b"]
+    with pytest.raises(MissingError):
+        store.get("folder/a")
+
+
 def test_of_many_writers_exactly_one_finds_the_place_free(store: ObjectStore) -> None:
     won: list[int] = []
     start = threading.Barrier(8)

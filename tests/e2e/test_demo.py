@@ -67,7 +67,7 @@ def test_the_demo_shows_what_came_of_every_client_and_source(first: Demo) -> Non
     assert figures["partitions_by_asset"]["client_items"] == 2 * 7
     runs = dict(figures["runs_by_job"])
     assert 1 <= runs.pop("export_accounts") <= 3  # as the accounts come to rest
-    assert 1 <= runs.pop("write_dashboard") <= 4  # after the models, and after each export
+    assert runs.pop("write_dashboard", 0) <= 3  # after each export; the build of the models writes it itself
     assert runs == {
         "change_account": 5,
         "fetch_sources": 2,  # the archived days, and today

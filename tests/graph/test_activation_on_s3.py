@@ -146,7 +146,11 @@ def test_with_1100_files_a_tick_lists_them_in_2_requests_and_reads_only_what_cha
     for client in clients:
         s3.put_client(client, client in active)
 
-    # the first look reads each file once, and catalog and rules once because somebody is new
+    # a crowd may not be whole yet: the first look reads none of it
+    assert look(platform, s3) == []
+    assert (s3.lists, s3.gets) == (2, {})
+
+    # the next one reads each file once, and catalog and rules once because somebody is new
     asked = look(platform, s3)
     assert s3.lists == 2
     assert s3.gets == Counter([CATALOG_KEY, PROFILES_KEY, *(f"clients/{client}.yaml" for client in clients)])

@@ -30,7 +30,11 @@ def re_execute(platform: Platform, run_id: str) -> str:
     result = execute_job(
         ReconstructableJob(code, run.job_name),
         instance=platform.instance,
-        tags={name: value for name, value in run.tags.items() if name.startswith("dagster/asset_partition_range")},
+        tags={
+            name: value
+            for name, value in run.tags.items()
+            if name.startswith(("dagster/asset_partition_range", "vigie/"))
+        },
         reexecution_options=ReexecutionOptions.from_failure(run_id, platform.instance),
     )
     return result.run_id

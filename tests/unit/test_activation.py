@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.activation import ACTIVE, INACTIVE, INVALID, Cursor, Decision, Known, decide, to_read
+from domain.activation import (
+    ACTIVE,
+    CROWD,
+    INACTIVE,
+    INVALID,
+    Cursor,
+    Decision,
+    Known,
+    decide,
+    still_arriving,
+    to_read,
+)
 from domain.clients import ClientConfig, read_client
 from domain.errors import ConfigError, RefusedError
 
@@ -331,3 +342,39 @@ def test_after_any_history_the_graph_holds_the_active_clients_and_a_second_look_
         }
         assert asked(world.look()) == {}
         assert world.last_read == []
+
+
+class TestACrowd:
+    """Files that are being put in while the platform looks."""
+
+    def looks(self, *counts: int, active: int = 0) -> list[int]:
+        """How many new files wait, look by look, where so many are there; the first `active` are in the graph."""
+        cursor, found = Cursor(), []
+        for count in counts:
+            listing = {key(f"client{number:03}"): "etag" for number in range(count)}
+            waiting = still_arriving(listing, cursor, [f"client{number:03}" for number in range(active)])
+            found.append(len(waiting))
+            taken = {name: Known("etag", ACTIVE) for name in listing if name not in waiting}
+            cursor = Cursor.load(Cursor(taken | waiting).dump())
+        return found
+
+    def test_a_few_new_files_are_taken_up_at_once(self) -> None:
+        assert self.looks(CROWD - 1) == [0]
+
+    def test_many_wait_for_one_look_that_finds_no_more_of_them(self) -> None:
+        assert self.looks(CROWD, CROWD) == [CROWD, 0]
+
+    def test_many_that_grow_wait_until_they_grow_no_more(self) -> None:
+        assert self.looks(CROWD, 2 * CROWD, 3 * CROWD, 3 * CROWD) == [CROWD, 2 * CROWD, 3 * CROWD, 0]
+
+    def test_nobody_waits_for_ever(self) -> None:
+        growing = [CROWD + more for more in range(8)]
+        assert 0 in self.looks(*growing)[1:5]
+
+    def test_a_lost_cursor_makes_no_crowd_of_the_clients_in_the_graph(self) -> None:
+        assert self.looks(3 * CROWD, active=3 * CROWD) == [0]
+
+    def test_what_waited_is_read_at_the_next_look(self) -> None:
+        listing = {key(f"client{number:03}"): "etag" for number in range(CROWD)}
+        waiting = still_arriving(listing, Cursor(), [])
+        assert to_read(listing, Cursor(waiting), []) == list(listing)

@@ -38,7 +38,9 @@ def test_without_a_word_the_target_is_dev_and_needs_nothing() -> None:
 def test_every_target_answers_every_question(name: str) -> None:
     settings = load_settings({**EXAMPLE, "VIGIE_TARGET": name})
     assert settings.target == name
-    for question in set(type(settings).model_fields) - {"dagster_home"}:  # the process's, not the target's
+    said = yaml.safe_load((settings.project_root / "platform" / "targets" / f"{name}.yaml").read_text(encoding="utf-8"))
+    assert said["keep_days"] is None  # an answer: never
+    for question in set(type(settings).model_fields) - {"dagster_home", "keep_days"}:  # the first is the process's
         assert getattr(settings, question) is not None
 
 

@@ -13,6 +13,7 @@ from domain.standing import (
     Ruling,
     Standing,
     Verdict,
+    elapsed,
     gate,
     next_step,
     pause_before,
@@ -144,3 +145,9 @@ def test_a_lost_run_is_asked_for_again_at_once_and_an_outage_of_hours_is_outlive
 
 def test_a_ruling_never_hides_a_newer_demand() -> None:
     assert status_of_ruling(Ruling(Verdict.HOLD, "paused"), "PENDING_SCHEMATICS") == "PENDING_SCHEMATICS"
+
+
+def test_a_moment_that_lies_ahead_is_long_past_for_the_clock_was_set_back() -> None:
+    assert elapsed(100.0, 130.0) == 30.0
+    assert elapsed(130.0, 100.0) == 0.0  # another machine's clock
+    assert elapsed(86_400.0, 100.0) == float("inf")

@@ -1,0 +1,54 @@
+"""Runs on one machine: Dagster's own launcher, with a true answer to whether a run's worker still lives.
+
+Here: the launcher that the project's dagster.yaml names. Not here: the locks (resources.run_lock_files), runs on many
+machines (fleet).
+"""
+
+import time
+
+from dagster import DagsterRun, DefaultRunLauncher
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+from resources.run_lock_files import folder_of, held
+
+_GRACE = 300.0  # seconds in which a run that has started takes its lock
+
+
+class MachineRunLauncher(DefaultRunLauncher):
+    """Each run is a process that the code server starts.
+
+    With Dagster's own only that code server notices when the process is gone: where both went together (a container, a
+    machine that starts again) the run stays STARTED for ever, with its place in the pool, and its stage waits for it.
+    """
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Not a second time where the code server has the run: its answer came too late, and the run was queued again.
+
+        The second process would end at once, and the code server would take that for the end of the run.
+        """
+        if not self._has(context.dagster_run.run_id):
+            super().launch_run(context)
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
+        """RUNNING while the run's lock is held. A worker outlives a code server that was killed alone, and goes on."""
+        there = held(folder_of(self._instance.root_directory), run.run_id)
+        if there or (there is None and self._young(run)):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.FAILED, "No process holds the run's lock: its worker is dead.")
+
+    def _has(self, run_id: str) -> bool:
+        client = self._get_grpc_client_for_termination(run_id)
+        if client is None:  # it was never launched
+            return False
+        answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id))
+        return bool(deserialize_value(answer, CanCancelExecutionResult).can_cancel)
+
+    def _young(self, run: DagsterRun) -> bool:
+        record = self._instance.get_run_record_by_id(run.run_id)
+        return record is not None and time.time() - (record.start_time or time.time()) < _GRACE
