@@ -1,9 +1,10 @@
-"""What mkdocs does not do by itself: pages of other folders, links out of docs/, the list of decisions.
+"""What mkdocs does not do by itself: pages of other folders, links out of docs/, the list of decisions, diagrams.
 
 Here: the hooks of mkdocs.yml. A page is written once, with links that work where the repository is read; on the site
 the same links lead to the page made of it, or to a copy of the file. Not here: what a page says.
 """
 
+import hashlib
 import posixpath
 import re
 from pathlib import Path
@@ -20,6 +21,8 @@ ELSEWHERE = {
     "infrastructure/README.md": "infrastructure.md",
 }
 COPIES = "repository"  # the folder of the site for files that pages link to
+DIAGRAMS = ROOT / "docs" / "pictures" / "diagrams"
+_DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"(^[ ]*```.*?^[ ]*```[ ]*$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
@@ -48,7 +51,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """The page with its links as the site has them."""
+    """The page with its links as the site has them, and its diagrams as pictures."""
     here = Path(page.file.abs_src_path).relative_to(ROOT).as_posix()
 
     def rewritten(match: re.Match[str]) -> str:
@@ -58,8 +61,31 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         on_site = page_of(aim) or (aim.removeprefix("docs/") if aim.startswith("docs/") else f"{COPIES}/{aim}")
         return f"{match[1]}{posixpath.relpath(on_site, posixpath.dirname(page.file.src_uri) or '.')}{anchor}{match[3]}"
 
+    def drawn(match: re.Match[str]) -> str:
+        picture = picture_of(match[1])
+        if not picture.is_file():
+            return match[0]
+        on_site = picture.relative_to(ROOT / "docs").as_posix()
+        return f"![A diagram]({posixpath.relpath(on_site, posixpath.dirname(page.file.src_uri) or '.')})"
+
     pieces = _FENCE.split(markdown)
-    return "".join(piece if i % 2 else _LINK.sub(rewritten, piece) for i, piece in enumerate(pieces))
+    linked_up = "".join(piece if i % 2 else _LINK.sub(rewritten, piece) for i, piece in enumerate(pieces))
+    return _DIAGRAM.sub(drawn, linked_up)
+
+
+def sources() -> list[Path]:
+    """Every page of the site, where it is written."""
+    return [*(ROOT / name for name in ELSEWHERE), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def diagrams_of(text: str) -> list[str]:
+    """The diagrams of a page, as they are written."""
+    return _DIAGRAM.findall(text)
+
+
+def picture_of(diagram: str) -> Path:
+    """Where the picture of a diagram is: another text is another picture."""
+    return DIAGRAMS / f"d{hashlib.sha256(diagram.encode()).hexdigest()[:12]}.svg"
 
 
 def linked(text: str, here: str) -> list[tuple[str, str]]:

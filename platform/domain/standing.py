@@ -199,8 +199,8 @@ def pause_before(tries: int) -> float:
 
 
 def elapsed(then: float, now: float) -> float:
-    """Seconds from `then` to `now`. For ever where `then` lies well ahead: the clock was set back, and nobody shall wait
-    until it has caught up."""
+    """Seconds from `then` to `now`. For ever where `then` lies well ahead: the clock was set back, and nobody
+    shall wait until it has caught up."""
     return max(now - then, 0.0) if then - now <= _SKEW else math.inf
 
 

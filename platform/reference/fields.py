@@ -98,15 +98,10 @@ def _fields(model: type) -> Iterator[tuple[str, Any, Any]]:
         for name, info in model.model_fields.items():
             yield name, _annotated(info), _UNSAID if info.is_required() else info.get_default(call_default_factory=True)
         return
-    hints = {one.name: one for one in dataclasses.fields(model)}
-    for name, kind in _hints(model).items():
-        one = hints[name]
-        made = one.default_factory() if one.default_factory is not dataclasses.MISSING else one.default
-        yield name, kind, _UNSAID if made is dataclasses.MISSING else made
-
-
-def _hints(model: type) -> dict[str, Any]:
-    return {one.name: one.type for one in dataclasses.fields(model)}
+    if dataclasses.is_dataclass(model):
+        for one in dataclasses.fields(model):
+            made = one.default_factory() if one.default_factory is not dataclasses.MISSING else one.default
+            yield one.name, one.type, _UNSAID if made is dataclasses.MISSING else made
 
 
 def _annotated(info: FieldInfo) -> Any:

@@ -64,10 +64,12 @@ def pages() -> dict[Path, str]:
 def write() -> list[Path]:
     """Writes what differs; those pages."""
     FOLDER.mkdir(exist_ok=True)
-    changed = [path for path, text in pages().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-    for path in changed:
-        path.write_text(pages()[path], encoding="utf-8")
-    return changed
+    changed = {
+        path: text for path, text in pages().items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+    for path, text in changed.items():
+        path.write_text(text, encoding="utf-8")
+    return list(changed)
 
 
 def _index() -> str:

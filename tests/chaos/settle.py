@@ -69,7 +69,7 @@ def _moving(stage: Stage) -> list[str]:
     unfinished = [status for status in DagsterRunStatus if status not in FINISHED_STATUSES]
     runs = instance.get_runs(RunsFilter(statuses=unfinished))
     moving = [f"{run.job_name} {run.run_id[:8]} is {run.status.value}" for run in runs]
-    ends = [record.end_time or 0 for record in instance.get_run_records(limit=50)]
+    ends = [record.end_time or 0.0 for record in instance.get_run_records(limit=50)]
     since = max(ends, default=0.0)
     sensors = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
     if not sensors:

@@ -22,7 +22,7 @@ from dagster import (
     build_schedule_context,
 )
 from dagster._core.definitions.partitions.context import partition_loading_context
-from dagster._core.events import DagsterEventBatchMetadata, StepMaterializationData, generate_event_batch_id
+from dagster._core.events import DagsterEventBatchMetadata, StepMaterializationData
 
 from assets.batched import batch_of
 from assets.dashboard import newest_shown
@@ -61,7 +61,7 @@ SOURCES = HEALTHY[:2]
 
 def record(platform: Platform, run: DagsterRun, events: Sequence[AssetMaterialization]) -> None:
     """What Dagster records of a run that materialized these."""
-    together = generate_event_batch_id()
+    together = run.run_id
     for position, event in enumerate(events, 1):
         platform.instance.report_dagster_event(
             DagsterEvent(

@@ -58,6 +58,7 @@ def test_one_client_of_ten_fails_alone_and_its_retry_redoes_it_alone(platform: P
     platform.put_client("solo", [ONLY_SOLO])
     platform.site.down.add(PATHS[ONLY_SOLO])
 
+    assert platform.tick("client_activation") == []  # ten are a crowd: there may be more at the next look
     runs = platform.settle(*CHAIN)
     by_job = {run.job_name: run for run in runs}
     assert by_job["build_client_items"].status == DagsterRunStatus.FAILURE
@@ -195,9 +196,8 @@ def test_a_source_that_comes_back_is_built_for_those_who_follow_it_and_nobody_el
     platform.site.down.clear()
     platform.run_job("fetch_sources", partition=TODAY)
     runs = platform.settle()
-    assert [run.job_name for run in runs] == ["build_client_items", "build_client_items"]
-    built = [key for run in runs for key in partitions_of(platform, run.run_id, "client_items")]
-    assert sorted(built) == [f"acme|{TODAY}", f"solo|{TODAY}"]
+    assert [run.job_name for run in runs] == ["build_client_items"]
+    assert partitions_of(platform, runs[0].run_id, "client_items") == [f"acme|{TODAY}", f"solo|{TODAY}"]
     assert {item.source_key for item in platform.archive.items("acme", today())} == set(HEALTHY[:2])
     assert platform.failed("client_items") == set()
 
