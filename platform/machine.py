@@ -6,13 +6,14 @@ machines (fleet).
 
 import time
 
-from dagster import DagsterRun, DefaultRunLauncher
+from dagster import DagsterRun, DagsterRunStatus, DefaultRunLauncher
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 
-from resources.run_lock_files import folder_of, held
+from resources.run_lock_files import folder_of, held, launching
 
+_TO_LAUNCH = (DagsterRunStatus.NOT_STARTED, DagsterRunStatus.QUEUED, DagsterRunStatus.STARTING)
 _GRACE = 300.0  # seconds in which a run that has started takes its lock
 
 
@@ -24,12 +25,16 @@ class MachineRunLauncher(DefaultRunLauncher):
     """
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Not a second time where the code server has the run: its answer came too late, and the run was queued again.
+        """Not a second time where a code server has the run: its answer came too late and the run was queued again, or
+        somebody started a second daemon.
 
         The second process would end at once, and the code server would take that for the end of the run.
         """
-        if not self._has(context.dagster_run.run_id):
-            super().launch_run(context)
+        run_id = context.dagster_run.run_id
+        with launching(folder_of(self._instance.root_directory), run_id):
+            run = self._instance.get_run_by_id(run_id)
+            if run and run.status in _TO_LAUNCH and not self._has(run_id):
+                super().launch_run(context)
 
     @property
     def supports_check_run_worker_health(self) -> bool:
@@ -43,7 +48,7 @@ class MachineRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.FAILED, "No process holds the run's lock: its worker is dead.")
 
     def _has(self, run_id: str) -> bool:
-        client = self._get_grpc_client_for_termination(run_id)
+        client = self._get_grpc_client_for_termination(run_id)  # type: ignore[no-untyped-call]
         if client is None:  # it was never launched
             return False
         answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id))

@@ -1,13 +1,14 @@
 """A run's lock on one machine: a file that the process which works on the run keeps locked for as long as it lives.
 
-Here: taking the lock, seeing whether anybody holds it. The system frees it when the process is gone, however it went.
-Not here: what follows from a dead worker (machine), the locks of a fleet (run_locks).
+Here: taking the lock, seeing whether anybody holds it, taking a turn to launch the run. The system frees it when the
+process is gone, however it went. Not here: what follows from a dead worker (machine), the locks of a fleet (run_locks).
 """
 
 import fcntl
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _KEPT = 7 * 86_400.0  # seconds for which the file of a run that is over stays
@@ -29,6 +30,18 @@ def hold(folder: Path, run_id: str) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     _HELD[path] = descriptor
+
+
+@contextmanager
+def launching(folder: Path, run_id: str) -> Iterator[None]:
+    """One launcher at a time for a run: two daemons on one instance take it from the queue at the same moment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / f"{run_id}.launch", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def held(folder: Path, run_id: str) -> bool | None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -287,10 +287,12 @@ class TestTwoDaemons:
             )
         for client in clients:
             platform.put_client(client, HEALTHY[:2])
-        daemons = [
-            start(platform.settings, "dagster-daemon", "run", log=tmp_path / f"daemon{number}.log") for number in (1, 2)
-        ]
-        try:
+        with ExitStack() as running:
+            daemons = []
+            for number in (1, 2):
+                log = tmp_path / f"daemon{number}.log"
+                daemons.append(start(platform.settings, "dagster-daemon", "run", log=log))
+                running.callback(stop, daemons[-1])
             every = {f"{client}|{today() - DAY * n}" for client in clients for n in range(3)}
             deadline = time.monotonic() + PATIENCE
             while platform.materialized("client_items") != every or not (
@@ -299,16 +301,13 @@ class TestTwoDaemons:
                 assert all(daemon.poll() is None for daemon in daemons)
                 assert time.monotonic() < deadline, "\n".join(p.read_text()[-2000:] for p in tmp_path.glob("*.log"))
                 time.sleep(2)
-        finally:
-            for daemon in daemons:
-                stop(daemon)
         assert platform.failed("client_items") == set()
         rows = platform.warehouse.query("select client_id, item_id, count(*) as n from raw.items group by 1, 2")
         assert rows
         assert {row["n"] for row in rows} == {1}
         assert set(platform.source_requests().values()) == {1}, "each source was asked once"
         launches = Counter((one["workspace_name"], one["kind"]) for one in emulator.report()["launches"])
-        assert launches == {(name, kind): 1 for name in ACCOUNTS for kind in ("plan", "apply")}
+        assert launches == {(name, kind): 1 for name in ACCOUNTS for kind in ("PLAN", "APPLY")}
         for client in clients:
             ids = Counter(i.item_id for n in range(3) for i in platform.archive.items(client, today() - DAY * n))
             assert set(ids.values()) == {1}

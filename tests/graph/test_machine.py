@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any, cast
 
 import pytest
@@ -130,9 +131,7 @@ def slow() -> None:
 """
 
 
-def test_a_run_that_the_code_server_has_is_not_launched_a_second_time(
-    instance: DagsterInstance, tmp_path: Path
-) -> None:
+def test_two_daemons_that_take_a_run_at_once_launch_it_once(instance: DagsterInstance, tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     origin = LoadableTargetOrigin(
         executable_path=sys.executable, python_file=str(tmp_path / "slow.py"), working_directory=str(tmp_path)
@@ -147,8 +146,11 @@ def test_a_run_that_the_code_server_has_is_not_launched_a_second_time(
             run = execute_launch_command(
                 instance=instance, workspace_opts=WorkspaceOpts(workspace=(str(file),)), job_name="slow"
             )
-            for _time in range(2):
-                instance.launch_run(run.run_id, workspace)
+            daemons = [Thread(target=instance.launch_run, args=(run.run_id, workspace)) for _daemon in range(2)]
+            for daemon in daemons:
+                daemon.start()
+            for daemon in daemons:
+                daemon.join()
             deadline = time.monotonic() + 60
             while status(instance, run.run_id) is not DagsterRunStatus.SUCCESS and time.monotonic() < deadline:
                 time.sleep(0.2)
