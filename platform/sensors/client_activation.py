@@ -65,13 +65,13 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         read = bucket.read(key for key in to_read(listing, cursor, present, again) if key not in waiting)
         decision = decide(listing, cursor, read, present, built)
         decision.cursor.files.update(waiting)
-        if waiting:
-            context.log.info(f"{len(waiting)} new client files, and more may come: they wait for the next look")
         events: list[AssetCheckEvaluation | AssetObservation] = []
         if decision.newly_invalid:
             events.append(evaluation(files_valid(_all_invalid(bucket, decision))))
         activated, requests = decision.activated, list[RunRequest]()
         doing_nothing = f"{len(listing)} client files, {len(present)} active; nothing to do."
+        if waiting:
+            doing_nothing = f"{len(waiting)} new client files, and more may come: they wait for the next look."
         if activated:
             catalog = _catalog(bucket)
             if isinstance(catalog, ConfigError):
@@ -104,6 +104,7 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
             run_requests=requests,
             dynamic_partitions_requests=_partition_requests(partitions.clients, activated, sorted(gone)),
             asset_events=events,
+            skip_reason=doing_nothing if waiting and not requests else None,
             cursor=decision.cursor.dump(),
         )
 

@@ -80,6 +80,7 @@ def _play(here: Stage, seed: int, seconds: float, patience: float, tell: Chronic
             try:
                 tell(f"wish: {load.wish()}")
             except Exception as error:  # noqa: BLE001 (the platform may be down: people try again later)
+                load.wished["in vain"] += 1
                 tell(f"in vain: {type(error).__name__}: {str(error)[:80]!r}")
             time.sleep(load.dice.uniform(*_PAUSE))
     tell("the trouble is over")
@@ -122,7 +123,7 @@ def _figures(
         "kills": dict(injector.kills),
         "outages": dict(injector.outages),
         "restarts": {"daemon": here.daemon.starts - 1, "code_server": here.code_server.starts - 1},
-        "wishes": sum(load.wished.values()),
+        "wishes": dict(load.wished),
         "clients": len(load.clients),
         "runs": len(runs),
         "runs_failed": ended[DagsterRunStatus.FAILURE],

@@ -48,6 +48,7 @@ NOT_RUN = {
     r"VIGIE_TARGET=prod .*doctor": "needs a cloud: tests/contract/test_doctor.py",
     r"VIGIE_TARGET=staging .*prepare": "a second instance: test_commands prepares one",
     r"dbt (build|ls|test)": "dbt itself: tests/contract/test_dbt_project.py, test_scoring_models.py",
+    r"vigie archive --before \S+$": "asks, and then writes into the target's file: test_backfill",
     r"vigie alerts (test|look)": "this target tells nobody: tests/contract/test_alert_channels.py",
     r"vigie newsletter": "needs an issue of a week that is over: tests/contract/test_delivery.py",
     r"vigie rebuild": "needs something lost: tests/graph/test_rebuild.py",
@@ -59,7 +60,6 @@ OTHER_CODES = {
     r"accounts (approve|reject)": (1, "no plan waits"),
     r"accounts stop": (1, "no job runs"),
     r"accounts retry": (1, "nothing failed"),
-    r"vigie doctor": (1, "no daemon lives"),
     r"ingest --event(-file event.json| '\{\}')": (3, "two sources of depot_watch_weekly are broken on purpose"),
 }
 

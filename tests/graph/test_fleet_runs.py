@@ -215,8 +215,10 @@ class TestRuns(Recorded):
         half = fleet(platform, 2 * CROWD)[CROWD:]
         for client in half:
             platform.remove_client(client)
-        assert not platform.evaluate("client_activation").run_requests
-        platform.cursors["client_activation"] = platform.evaluate("client_activation").cursor
+        waiting = platform.evaluate("client_activation")
+        assert not waiting.run_requests
+        assert waiting.skip_message == f"{CROWD} new client files, and more may come: they wait for the next look."
+        platform.cursors["client_activation"] = waiting.cursor
         fleet(platform, 2 * CROWD)
         assert follow(platform)["read_client_configs"] == 1
         assert len(platform.materialized(CLIENT_CONFIG)) == 2 * CROWD
