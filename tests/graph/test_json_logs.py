@@ -1,4 +1,4 @@
-"""A real run and a real tick on a target that logs for machines: every line is JSON, and says whose it is."""
+"""A real run on a target that logs for machines: every line is JSON, and says whose it is."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ def logged(platform: Platform) -> Iterator[Platform]:
     logging.getLogger().handlers[:] = handlers
 
 
-def test_every_line_of_a_run_and_of_a_tick_is_json(logged: Platform, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_line_of_a_run_is_json(logged: Platform, capfd: pytest.CaptureFixture[str]) -> None:
     logged.instance.add_dynamic_partitions("clients", [NAMELESS])
     capfd.readouterr()
     one = Rectangle(Range(NAMELESS, NAMELESS), Range(str(today()), str(today())))
