@@ -1,4 +1,4 @@
-"""What the stores and the database say is wrong, as signs. Not here: the instance (tests/graph/test_alert_sensor.py)."""
+"""What the stores and the database say is wrong, as signs. The instance's are in tests/graph/test_alert_sensor.py."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
