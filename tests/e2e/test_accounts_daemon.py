@@ -26,7 +26,7 @@ from resources.database import open_database
 from settings import TARGETS, Settings, load_settings, own_targets
 
 pytestmark = [pytest.mark.e2e, pytest.mark.crash]
-PATIENCE = 150.0  # seconds, for the whole crowd
+PATIENCE = 400.0  # seconds, for the whole crowd
 KILLED, FAILING = "account_0", "account_3"
 NAMES = [f"account_{number}" for number in range(6)]
 STATE = DesiredState("1.0.0", 3)

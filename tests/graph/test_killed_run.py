@@ -47,6 +47,7 @@ def test_a_worker_that_is_killed_keeps_the_cells_it_finished_and_its_retry_does_
     monkeypatch.syspath_prepend(PROJECT_ROOT)  # the worker imports this module by its name, however pytest was started
     for client in CLIENTS:
         platform.put_client(client, HEALTHY[:3])
+    assert platform.tick("client_activation") == []  # a crowd: there may be more at the next look
     platform.settle("client_activation")
     (asked,) = platform.evaluate("client_items_due").run_requests or []
     worker = multiprocessing.get_context("spawn").Process(target=work, args=(dict(asked.tags),))
