@@ -43,7 +43,7 @@ def baseline(settings: Settings) -> Definitions:
 
 
 def _one_run_each(whole: Definitions, partitions: Partitions, history_days: int) -> SensorDefinition:
-    jobs = [whole.resolve_job_def(name) for name in _JOBS]
+    jobs = [job for job in whole.jobs or () if job.name in _JOBS]
 
     @sensor(
         name="one_run_each", jobs=jobs, minimum_interval_seconds=_SECONDS, default_status=DefaultSensorStatus.RUNNING

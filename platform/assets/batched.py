@@ -5,7 +5,8 @@ what one batch holds (domain.backfills), nor what is done with a partition.
 
 Dagster's own tags know ranges only. A batch names its first key there, for a step must have a partition; the step
 itself plans the others, so that the UI shows exactly its keys as in progress, and as failed where they do not
-materialize.
+materialize. A long range is a batch too: Dagster plans a range's keys one by one before the run may start, and ends a
+run that has not started in time (`start_timeout_seconds`).
 """
 
 import hashlib
@@ -23,10 +24,13 @@ from domain.ranges import Range
 from partitions import range_tags
 from resources.object_store import ObjectStore
 
+_PLANNED_BY_DAGSTER = 500  # keys of a range, at most: 10 s, or 100 s on a machine ten times as busy
+
 
 def batch_tags(store: ObjectStore, batch: Batch) -> dict[str, str]:
-    """The tags that make one run of the batch; a set that is no range is kept first, under a name made of it."""
-    if batch.span:
+    """The tags that make one run of the batch. A set that is no range, or a long one, is kept first, under a name made
+    of it."""
+    if batch.span and len(batch.keys) <= _PLANNED_BY_DAGSTER:
         return range_tags(batch.span)
     body = orjson.dumps(batch.keys)
     name = hashlib.sha256(body).hexdigest()[:16]
