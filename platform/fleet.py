@@ -45,11 +45,13 @@ class FleetRunLauncher(CeleryRunLauncher):
         url = _storage_url(instance)
         self._locks = RunLocks(url)
         self._missed: dict[str, float] = {}
+        self._queues_open = False
         if not self.broker:
             self.celery.conf.broker_url = f"sqla+{url}"
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Asks by the task's name: nothing of the instance's configuration goes to the broker."""
+        self.open_queues()
         run = context.dagster_run
         origin = not_none(run.job_code_origin)
         args = ExecuteRunArgs(job_origin=origin, run_id=run.run_id, instance_ref=None, set_exit_code_on_failure=True)
@@ -57,6 +59,18 @@ class FleetRunLauncher(CeleryRunLauncher):
             TASK_EXECUTE_JOB_NAME, kwargs={"execute_job_args_packed": pack_value(args)}, immutable=True
         )
         self._launch_celery_task_run(run=run, task_signature=asked, routing_key=TASK_EXECUTE_JOB_NAME)
+
+    def open_queues(self) -> None:
+        """Makes the broker's queues where they are not yet.
+
+        Kombu makes its tables and queues at PostgreSQL at first use, and fails where two processes do so at once.
+        """
+        if self._queues_open:
+            return
+        with self._locks.alone("the broker's queues"), self.celery.connection_for_write() as broker:
+            for queue in self.celery.amqp.queues.values():
+                queue(broker.default_channel).declare()
+        self._queues_open = True
 
     @property
     def supports_resume_run(self) -> bool:
@@ -124,6 +138,7 @@ def worker_app(instance: DagsterInstance) -> Celery:
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
     )
+    launcher.open_queues()
     create_execute_job_task(app, base=_LockedRun)  # type: ignore[arg-type]  # Dagster says dict of what is Any
     return app
 

@@ -1,15 +1,15 @@
 """A run's lock: held at PostgreSQL by the process that works on the run, for as long as that process lives.
 
-Here: holding it, seeing whether anybody holds it, giving the run up when it is lost. PostgreSQL frees it when the
-process or its machine is gone, so it says truly that a worker is dead, and a run has at most one worker. Not here: what
-a run does, what follows from a dead worker (fleet).
+Here: holding it, seeing whether anybody holds it, giving the run up when it is lost, errands for one at a time.
+PostgreSQL frees it when the process or its machine is gone, so it says truly that a worker is dead, and a run has at
+most one worker. Not here: what a run does, what follows from a dead worker (fleet).
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlalchemy import URL, Connection, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,6 +38,13 @@ class RunLocks:
         """Whether a process works on the run. Raises SQLAlchemyError where the server does not answer."""
         with self._engine.connect() as connection:
             return bool(connection.scalar(_HELD, {"key": _key(run_id)}))
+
+    @contextmanager
+    def alone(self, errand: str) -> Iterator[None]:
+        """Waits until no other process is inside a block of the same errand, and keeps them out of it."""
+        with self._engine.connect() as connection:
+            connection.execute(text("select pg_advisory_lock(:key)"), {"key": _key(str(uuid5(NAMESPACE_OID, errand)))})
+            yield
 
     @contextmanager
     def hold(self, run_id: str, lost: Callable[[], None]) -> Iterator[bool]:
