@@ -20,8 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import SettingsError
 from domain.target_answers import read_answers, references, substituted
-from options import Alerts, Delivery, Freshness, LanguageModel, Lineage, Logs, Metrics, Retention
-from options import SecretRef as SecretRef
+from options import Alerts, Delivery, Freshness, LanguageModel, Lineage, Logs, Metrics, Retention, SecretRef
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 TARGETS = Path(__file__).resolve().parent / "targets"

@@ -108,7 +108,7 @@ def _secrets(node: Any) -> Iterator[str]:
     """Where the secrets of the settings are, in words."""
     from pydantic import BaseModel
 
-    from settings import SecretRef
+    from options import SecretRef
 
     if isinstance(node, SecretRef):
         yield f"the variable {node.env}" if node.env else f"{node.vault} ({node.key}) in the vault"

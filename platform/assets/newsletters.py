@@ -32,7 +32,7 @@ from domain.clients import ClientConfig
 from domain.errors import MissingError
 from domain.explanations import Contribution, explain, render_explanation
 from domain.newsletters import compose, manifest, render_html, render_markdown, to_json
-from domain.selection_policy import Policy, read_policy
+from domain.selection_policy import EVENT_TYPES, Policy, read_policy
 from domain.stories import Newsletter, Story
 from partitions import Partitions, client_week, split
 from resources.archive import Archive
@@ -51,6 +51,7 @@ select client_id, item_id, source_key, source_type, title, summary, url, day, pu
 from newsletter_items
 where day between @first and @last and client_id between @from_client and @to_client
 """
+_EVENTS = "select event_type from raw.scoring_events"
 _CONTRIBUTIONS = """
 select client_id, day, item_id, step, kind, name, value, because
 from score_contributions
@@ -98,11 +99,11 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
         outcomes = Outcomes(context, NEWSLETTER, data_store.store())
         wanted = sorted((week, client) for client, week in split(outcomes.pending()))
         configs = Archive(data_store.store()).configs(sorted({client for _week, client in wanted}))
-        pages = newsletter_store.store()
+        pages, events = newsletter_store.store(), known_events(warehouse.warehouse())
         for week, group in groupby(wanted, key=lambda cell: cell[0]):
             for some in _candidates(warehouse.warehouse(), [client for _week, client in group], week):
                 with ThreadPoolExecutor(PARALLEL) as threads:  # each page is six objects to wait for
-                    write = partial(_written, pages, week)
+                    write = partial(_written, pages, week, events)
                     written = threads.map(write, some, map(configs.get, some), some.values())
                     for client, done in zip(some, written, strict=True):
                         if isinstance(done, Exception):
@@ -114,13 +115,23 @@ def newsletter_assets(partitions: Partitions) -> list[AssetsDefinition]:
     return [newsletter]
 
 
+def known_events(warehouse: Warehouse) -> frozenset[str]:
+    """The types of event that the items were scored by; Vigie's own where none was scored yet."""
+    return frozenset(row["event_type"] for row in warehouse.query(_EVENTS)) or EVENT_TYPES
+
+
 def _written(
-    pages: ObjectStore, week: date, client: str, config: ClientConfig | None, found: Candidates
+    pages: ObjectStore,
+    week: date,
+    events: frozenset[str],
+    client: str,
+    config: ClientConfig | None,
+    found: Candidates,
 ) -> Metadata | Exception:
     """Writes one client's page; what people read about it, or the error that it ended with, which stops no other."""
     try:
         config = _known(config, client)
-        policy = read_policy(config)
+        policy = read_policy(config, events)
         page = compose(client, config.name, config.language, week, found.stories, policy)
         return _metadata(page, policy, pages.uri, _write(pages, page, policy, found))
     except Exception as error:  # noqa: BLE001 (whatever one client's data does must not stop the others)

@@ -4,6 +4,8 @@ Here: the template that `dashboard` fills; the drawing of a plot. Not here: whic
 where a bar stands (dashboard_plots).
 """
 
+from domain.page_head import PAGE_HEAD
+
 _STYLE = """
 :root {
   color-scheme: light dark;
@@ -140,12 +142,9 @@ PAGE = (
     + """<!doctype html>
 <html lang="en">
 <head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Vigie: the watch{% if figures.newest_day %}, {{ figures.newest_day }}{% endif %}</title>
+"""
+    + PAGE_HEAD
+    + """<title>Vigie: the watch{% if figures.newest_day %}, {{ figures.newest_day }}{% endif %}</title>
 <style>"""
     + _STYLE
     + """</style>

@@ -3,6 +3,8 @@
 Here: its style and its template. Not here: what it says (explanations).
 """
 
+from domain.page_head import PAGE_HEAD
+
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fbfaf7; --ink: #1d1f21; --soft: #5d6166; --rule: #dedbd3;
   --accent: #0b5a54; --alert: #9c2f1b; }
@@ -42,12 +44,9 @@ PAGE = (
     """<!doctype html>
 <html lang="en">
 <head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{{ letter.client_name }}, {{ letter.week_start }}: why</title>
+"""
+    + PAGE_HEAD
+    + """<title>{{ letter.client_name }}, {{ letter.week_start }}: why</title>
 <style>"""
     + _STYLE
     + """</style>

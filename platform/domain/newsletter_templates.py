@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from domain.page_head import PAGE_HEAD
+
 # A language that is not here is written with the English words, and the page says so in its `lang`.
 WORDS: dict[str, dict[str, str]] = {
     "en": {
@@ -208,12 +210,9 @@ PAGE = (
     """<!doctype html>
 <html lang="{{ lang }}">
 <head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{{ letter.client_name }}: {{ period }}</title>
+"""
+    + PAGE_HEAD
+    + """<title>{{ letter.client_name }}: {{ period }}</title>
 <style>"""
     + _STYLE
     + """</style>

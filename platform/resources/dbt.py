@@ -22,9 +22,10 @@ from pydantic import BaseModel
 from domain.dbt_attempts import NodeResult
 from domain.errors import PermanentError
 from domain.masking import masked
+from options import SecretRef
 from resources.dbt_artifacts import held, own_folder, tidy
 from resources.dbt_invocation import Invocation, Line
-from settings import Dbt, DuckDBWarehouse, SecretRef, Settings, environment_value, exported
+from settings import Dbt, DuckDBWarehouse, Settings, environment_value, exported
 
 _WATCHED = ("*.sql", "*.yml", "*.csv")
 _PARSED = ("partial_parse.msgpack", "manifest.json")  # in this order: whoever sees the second has the first

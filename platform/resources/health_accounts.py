@@ -12,12 +12,13 @@ from pydantic import BaseModel
 
 from domain.errors import TransientError, VigieError
 from domain.findings import Finding, error, of_error, ok, warning
+from options import SecretRef
 from resources.account_desk import AccountDesk
 from resources.database import open_database
 from resources.health import Check
 from resources.schematics import Schematics
 from resources.secrets import read_secret
-from settings import SecretRef, Settings, environment_value
+from settings import Settings, environment_value
 
 
 def account_checks(settings: Settings) -> list[Check]:

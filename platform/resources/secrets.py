@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import stamina
 
 from domain.errors import MissingError, PermanentError, SettingsError, TransientError
-from settings import SecretRef, Settings, environment_value
+from options import SecretRef
 from settings import Secrets as StoreChoice
+from settings import Settings, environment_value
 
 TIMEOUT = 10.0  # seconds
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from domain.errors import MissingError, PermanentError, RefusedError, SettingsError, TransientError, VigieError
+from options import SecretRef
 from resources.aws_secrets import AwsSecrets
 from resources.secrets import EnvironmentSecrets, Secrets, open_secrets, read_secret
 from resources.vault_secrets import VaultSecrets
-from settings import SecretRef, Settings, load_settings
 from settings import Secrets as StoreChoice
+from settings import Settings, load_settings
 from tests.contract.vault_server import (
     MOUNT,
     ROLE_ID,
