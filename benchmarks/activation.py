@@ -80,6 +80,9 @@ def main() -> int:
     met = {f"at most {MOST_RUNS} runs at any size": most <= MOST_RUNS}
     met |= {f"{CHEAPER:g} times cheaper per client than a run per partition": baseline / per_client >= CHEAPER}
     met |= {what: all(truth[what] for truth in truths) for what in one_true}
+    figures["untrue"] = [
+        sum(not good for good in truth.values()) for truth in truths
+    ]  # of each size, then the baseline
     return report("activation", figures, met)
 
 

@@ -48,7 +48,7 @@ class Fleet:
     instance: DagsterInstance
     process: "subprocess.Popen[bytes]"
     log: Path
-    history_days: int
+    days: list[date]  # of the beginning: it may be past midnight in the end
     clients: list[str] = field(default_factory=list)
 
     @property
@@ -58,10 +58,6 @@ class Fleet:
     @property
     def pages(self) -> ObjectStore:
         return open_store(self.settings.stores.newsletters)
-
-    @property
-    def days(self) -> list[date]:
-        return [today() - timedelta(days=n) for n in range(self.history_days)]
 
     def put(self, count: int) -> float:
         """Puts the files of so many new clients, one after the other as people do; the time at which it began."""
@@ -160,17 +156,17 @@ def fleet(history_days: int, workspace: str = "") -> Iterator[Fleet]:
 
     `workspace` is the text of a workspace file that takes the place of the project's own.
     """
-    first = today() - timedelta(days=history_days - 1)
-    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, DemoSite(today()) as site:
-        settings = _target(Path(folder), first, history_days)
+    days = [today() - timedelta(days=n) for n in range(history_days)]
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder, DemoSite(days[0]) as site:
+        settings = _target(Path(folder), days[-1], history_days)
         prepare(settings)
         config, archive = open_store(settings.stores.config), Archive(open_store(settings.stores.data))
         write_examples(config, site.base_url, "examples")
-        archive_earlier_days(site, config, archive, first, today())
+        archive_earlier_days(site, config, archive, days[-1], days[0])
         file = Path(folder, "workspace.yaml")
         file.write_text(workspace or _project_workspace(settings))
         with _daemon(settings, file) as (process, log), _instance(settings) as instance:
-            found = Fleet(settings, instance, process, log, history_days)
+            found = Fleet(settings, instance, process, log, days)
             tell(f"a target with {history_days} days, waiting for its daemon")
             found.until_quiet(time.time() - 1.0)
             yield found

@@ -74,6 +74,7 @@ def _play(here: Stage, seed: int, seconds: float, patience: float, tell: Chronic
     load = Load(here, random.Random(seed))
     load.begin()
     _until_first_run(here, patience, tell)
+    load.tell_archived_days()
     with Injector(here, random.Random(seed + 1), tell) as injector:
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -60,7 +60,7 @@ class Load:
     subnets: dict[str, int] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """What is there before anything goes wrong: accounts, the first clients, the archived days asked for."""
+        """What is there before anything goes wrong: accounts and the first clients."""
         names = [f"account-{number}" for number in range(_ACCOUNTS)]
         for name, workspace in self.stage.schematics.create_workspaces(names, _INPUTS).items():
             number = f"{len(self.subnets):04}"
@@ -71,6 +71,11 @@ class Load:
         self._activate()
         self._activate()
         self._demand()
+
+    def tell_archived_days(self) -> None:
+        """Asks for the days whose snapshots were there before Dagster was: it knows of no day by itself."""
+        days = days_of(self.stage.settings)
+        self.launch("fetch_sources", range_tags(Range(str(days[0]), str(days[-2]))))
 
     def wish(self) -> str:
         """One wish."""
