@@ -131,7 +131,7 @@ def build_definitions(settings: Settings) -> Definitions:
         sensors=[
             client_activation_sensor(partitions, stages, seconds),
             client_items_due_sensor(partitions, stages, settings.history_days, seconds),
-            warehouse_due_sensor(stages, seconds),
+            warehouse_due_sensor(partitions, stages, seconds),
             newsletters_due_sensor(stages, seconds),
             dashboard_due_sensor(stages, seconds),
             account_requests_sensor(partitions, stages, seconds),

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 import yaml
 from dagster import (
+    AssetKey,
     AssetMaterialization,
     DagsterEvent,
     DagsterEventType,
@@ -147,6 +148,14 @@ class TestWarehouseDue(Recorded):
         assert spans_of(requests) == [(DAYS[1], DAYS[0])]
         assert batches(platform, requests) == [cells]
         assert asks(platform, "warehouse_due") == []
+
+    def test_the_cells_are_counted_before_anybody_opens_their_page(self, platform: Platform) -> None:
+        build_cells(platform, ("acme", DAYS[1]), ("acme", DAYS[0]))
+        assert asks(platform, "warehouse_due")
+        (asset,) = platform.instance.get_asset_records([AssetKey(CLIENT_ITEMS)])
+        counted = asset.asset_entry.cached_status
+        assert counted
+        assert counted.latest_storage_id == asset.asset_entry.last_materialization_storage_id
 
     def test_days_that_do_not_touch_are_runs_of_their_own(self, platform: Platform) -> None:
         near, far = [("acme", DAYS[1]), ("acme", DAYS[0]), ("beta", DAYS[1])], [("acme", DAYS[9])]
