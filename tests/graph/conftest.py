@@ -105,6 +105,7 @@ class Platform:
             instance_ref=self.instance.get_ref() if self.instance.is_persistent else None,
             cursor=self.cursors.get(sensor),
             sensor_name=sensor,
+            repository_name=repository.name,
             repository_def=repository,
             resources={key: (self.defs.resources or {})[key] for key in definition.required_resource_keys},
         ) as context:

@@ -40,3 +40,12 @@ def test_every_line_of_a_run_is_json(logged: Platform, capfd: pytest.CaptureFixt
     assert "no valid configuration" in said["message"]
     (failure,) = [line for line in lines if line.get("event") == "STEP_FAILURE"]
     assert "1 of 1 partitions failed" in failure["error"]
+
+
+def test_every_line_of_a_tick_is_json_and_names_its_sensor(logged: Platform, capfd: pytest.CaptureFixture[str]) -> None:
+    logged.config.put("clients/odd.yaml", b"client_profile: {active: perhaps}\n")
+    capfd.readouterr()
+    assert logged.tick("client_activation") == []
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.strip()]
+    (said,) = [line for line in lines if "clients/odd.yaml" in line["message"]]
+    assert (said["level"], said["sensor"]) == ("WARNING", "client_activation")
