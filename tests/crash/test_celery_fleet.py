@@ -32,7 +32,7 @@ from resources.database import open_database
 from settings import PROJECT_ROOT, TARGETS, Settings, load_settings, own_targets
 
 pytestmark = pytest.mark.crash
-PATIENCE = 180.0  # seconds, for each thing that is waited for
+PATIENCE = 400.0  # seconds, for each thing that is waited for
 NAMES = [f"account_{number}" for number in range(3)]
 KILLED, CANCELED = NAMES[0], "late"
 STATE = DesiredState("1.0.0", 3)
