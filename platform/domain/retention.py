@@ -53,9 +53,9 @@ def is_pruned(run_id: str, tags: dict[str, str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went, or would go: runs, their events and captured output, objects of sources. Sizes are in bytes.
+    """What went, or would go: runs, their events and captured output, messages of a fleet's broker, objects of sources.
 
-    `log_before` and `log_after` are the event log's size on disk. `refused` says why objects stayed.
+    Sizes are in bytes. `log_before` and `log_after` are the event log's size on disk. `refused`: why objects stayed.
     """
 
     runs: int = 0
@@ -63,6 +63,7 @@ class Pruned:
     size: int = 0
     files: int = 0
     files_size: int = 0
+    messages: int = 0
     objects: int = 0
     objects_size: int = 0
     log_before: int = 0
@@ -77,6 +78,7 @@ class Pruned:
             "events_bytes": self.size,
             "captured_outputs": self.files,
             "captured_outputs_bytes": self.files_size,
+            "broker_messages": self.messages,
             "source_objects": self.objects,
             "source_objects_bytes": self.objects_size,
             "event_log_bytes_before": self.log_before,

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.runs.schema import RunsTable
 from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
-from sqlalchemy import ColumnElement, and_, delete, distinct, func, or_, select, text
+from sqlalchemy import Boolean, ColumnElement, and_, column, delete, distinct, func, inspect, or_, select, table, text
 
 from domain.errors import PermanentError
 
@@ -88,6 +89,22 @@ def _shard_details(storage: SqliteEventLogStorage, run_id: str, take_away: bool)
             file.execute("vacuum")
             file.execute("pragma wal_checkpoint(truncate)")
     return found
+
+
+def delivered_messages(instance: DagsterInstance, before: datetime, *, take_away: bool) -> int:
+    """Messages that a fleet's broker delivered before that moment and keeps; gone afterwards where `take_away`.
+
+    0 where Dagster's PostgreSQL is no broker. A message that was never delivered is not counted.
+    """
+    with _events(instance).index_connection() as connection:
+        if connection.dialect.name != "postgresql" or not inspect(connection).has_table("kombu_message"):
+            return 0
+        kept = table("kombu_message", column("visible", Boolean), column("timestamp"))
+        old = and_(~kept.c.visible, kept.c.timestamp < before.astimezone().replace(tzinfo=None))
+        count = connection.scalar(select(func.count()).select_from(kept).where(old))
+        if take_away:
+            connection.execute(delete(kept).where(old))
+        return count or 0
 
 
 def event_log_size(instance: DagsterInstance) -> int:

@@ -1,4 +1,4 @@
-"""Taking away what is old: the details in runs' logs, captured output, what sources sent.
+"""Taking away what is old: the details in runs' logs, captured output, delivered messages, what sources sent.
 
 Here: finding it, taking it away, counting it. Not here: what is old (domain.retention), the statements on Dagster's
 tables (instance_tables), when (schedules). What is said of every partition and check stays as it is.
@@ -7,7 +7,7 @@ tables (instance_tables), when (schedules). What is said of every partition and 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -18,11 +18,12 @@ from dagster._core.storage.local_compute_log_manager import IO_TYPE_EXTENSION, L
 from domain.errors import MissingError, RefusedError
 from domain.retention import PRUNED_TAG, Pruned, expired, is_pruned, pruned_mark, runs_before, sources_before
 from domain.source_health import FetchState
-from resources.instance_tables import details, event_log_size
+from resources.instance_tables import delivered_messages, details, event_log_size
 from resources.object_store import PARALLEL, ObjectStore
 from settings import Settings
 
 _PAGE = 200  # runs at once
+_DELIVERED = timedelta(days=7)  # that the broker of a fleet keeps what it has delivered: for people who look for it
 _OVER = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
@@ -36,6 +37,7 @@ def prune(
     now, answers = datetime.now(UTC), settings.retention
     days = answers.run_days if keep_days is None else keep_days
     done = prune_runs(instance, runs_before(now, days), dry_run=dry_run)
+    done = replace(done, messages=delivered_messages(instance, now - _DELIVERED, take_away=not dry_run))
     if answers.source_days is None:
         return done
     before = sources_before(now.date(), answers.source_days, settings.history_days)

@@ -33,6 +33,7 @@ from dagster import (
 )
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.execution.api import execute_job
+from kombu.connection import Connection
 from sqlalchemy import create_engine, text
 
 from assets.upkeep_jobs import pruning_job
@@ -40,6 +41,7 @@ from domain.retention import PRUNED_TAG
 from domain.source_health import FetchState
 from options import Retention
 from partitions import today
+from resources.instance_tables import delivered_messages
 from resources.object_store import DirectoryStore, ObjectStoreResource
 from resources.pruning import prune_runs, prune_sources
 from settings import PROJECT_ROOT, DirectoryLocation, load_settings
@@ -200,6 +202,23 @@ def test_young_and_unfinished_runs_keep_everything_and_a_pruned_one_is_re_execut
     assert again.success
     assert [e.step_key for e in again.all_events if e.event_type_value == "STEP_SUCCESS"] == ["second"]
     assert prune_runs(instance, soon(), dry_run=False).runs == 1
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader:sqlalchemy.exc.SADeprecationWarning")  # of Kombu's own tables
+@pytest.mark.parametrize("instance", ["postgresql"], indirect=True)
+def test_what_the_broker_of_a_fleet_has_delivered_goes_and_what_waits_stays(instance: DagsterInstance) -> None:
+    assert delivered_messages(instance, soon(), take_away=True) == 0  # no fleet: no broker
+    storage: Any = instance.event_log_storage
+    broker_url = f"sqla+{storage.postgres_url}"
+    with Connection(broker_url) as broker, broker.SimpleQueue("runs") as queue:  # type: ignore[no-untyped-call]
+        queue.put("delivered")
+        queue.get(timeout=5).ack()
+        queue.put("waits")
+        assert delivered_messages(instance, datetime.now(UTC) - timedelta(days=7), take_away=True) == 0
+        assert delivered_messages(instance, soon(), take_away=False) == 1
+        assert delivered_messages(instance, soon(), take_away=True) == 1
+        assert delivered_messages(instance, soon(), take_away=True) == 0
+        assert queue.get(timeout=5).payload == "waits"
 
 
 def test_what_sources_sent_goes_after_its_day_but_for_what_the_next_fetch_compares_with(tmp_path: Path) -> None:
