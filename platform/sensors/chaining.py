@@ -4,11 +4,13 @@ Here: the sensors warehouse_due and newsletters_due. Not here: which cells there
 """
 
 import hashlib
+import time
 from collections.abc import Collection, Sequence
 from datetime import date
 
 from dagster import (
     AssetKey,
+    AssetRecordsFilter,
     DagsterInstance,
     DefaultSensorStatus,
     IntMetadataValue,
@@ -31,6 +33,7 @@ from resources.archive import Archive
 from resources.object_store import ObjectStoreResource
 from sensors.events import last_event, materialized_since, runs_that_built
 
+_LONGEST_WAIT = 20 * 60.0  # seconds that cells wait for others to join them in one build
 _OBSERVATIONS = 100  # of client_items, the newest: how far back the mark of a rebuilt history is looked for
 
 
@@ -46,11 +49,11 @@ def warehouse_due_sensor(partitions: Partitions, stages: Stages, seconds: int) -
     )
     def warehouse_due(context: SensorEvaluationContext, data_store: ObjectStoreResource) -> SensorResult | SkipReason:
         instance = context.instance
-        if stages.items.under_way(instance):
-            return SkipReason("waiting for client_items in progress: their cells are one batch.")
         archive, requests = Archive(data_store.store()), []
-        known = context.cursor or max(_asked_up_to(instance, archive), _rebuilt_up_to(instance))
-        cells, end = materialized_since(instance, CLIENT_ITEMS, int(known))
+        known = int(context.cursor or max(_asked_up_to(instance, archive), _rebuilt_up_to(instance)))
+        if stages.items.under_way(instance) and not _waited_long(instance, known):
+            return SkipReason("waiting for client_items in progress: their cells are one batch.")
+        cells, end = materialized_since(instance, CLIENT_ITEMS, known)
         if not cells:
             return SkipReason("no cell materialized since the last look.")
         _count_statuses(instance, partitions)
@@ -106,6 +109,17 @@ def newsletters_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
         return SensorResult(run_requests=requests, cursor=str(end))
 
     return newsletters_due
+
+
+def _waited_long(instance: DagsterInstance, after: int) -> bool:
+    """Whether a cell of a run that is over has waited since long: neither runs that follow each other without a pause
+    nor one that hangs keep a client from its pages. A long run's own cells wait for its end."""
+    since = AssetRecordsFilter(AssetKey(CLIENT_ITEMS), after_storage_id=after)
+    records = instance.fetch_materializations(since, limit=1, ascending=True).records
+    if not records or time.time() - records[0].timestamp < _LONGEST_WAIT:
+        return False
+    run = instance.get_run_by_id(records[0].run_id)
+    return run is None or run.is_finished
 
 
 def _count_statuses(instance: DagsterInstance, partitions: Partitions) -> None:

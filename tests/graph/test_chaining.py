@@ -76,9 +76,16 @@ def a_run(platform: Platform, job: str, status: DagsterRunStatus, tags: dict[str
     return platform.instance.create_run_for_job(platform.defs.resolve_job_def(job), status=status, tags=tags)
 
 
-def materialize(platform: Platform, asset: str, keys: Iterable[str], job: str, batch: str = "") -> None:
+def materialize(
+    platform: Platform,
+    asset: str,
+    keys: Iterable[str],
+    job: str,
+    batch: str = "",
+    status: DagsterRunStatus = DagsterRunStatus.SUCCESS,
+) -> None:
     """The events of a run that materialized these partitions."""
-    run = a_run(platform, job, DagsterRunStatus.SUCCESS, {BATCH_TAG: batch} if batch else None)
+    run = a_run(platform, job, status, {BATCH_TAG: batch} if batch else None)
     for key in keys:
         event = DagsterEvent(
             DagsterEventType.ASSET_MATERIALIZATION.value,
@@ -210,6 +217,19 @@ class TestWarehouseDue(Recorded):
         assert "waiting for client_items" in str(waiting.skip_message)
         platform.instance.delete_run(running.run_id)
         assert len(asks(platform, "warehouse_due")) == 1
+
+    def test_runs_that_follow_each_other_without_a_pause_hold_up_nobody_for_ever(self, platform: Platform) -> None:
+        build_cells(platform, ("acme", DAYS[0]))
+        a_run(platform, "build_client_items", DagsterRunStatus.STARTED)
+        assert asks(platform, "warehouse_due") == []
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=21)):
+            assert batches(platform, asks(platform, "warehouse_due")) == [[("acme", DAYS[0])]]
+
+    def test_the_cells_of_a_long_run_wait_for_its_end(self, platform: Platform) -> None:
+        cells = [client_day("acme", day) for day in DAYS[:2]]
+        materialize(platform, CLIENT_ITEMS, cells, "build_client_items", status=DagsterRunStatus.STARTED)
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=21)):
+            assert asks(platform, "warehouse_due") == []
 
     def test_it_does_not_wait_for_another_stage(self, platform: Platform) -> None:
         build_cells(platform, ("acme", DAYS[0]))
