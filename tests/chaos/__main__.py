@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=30.0, help="how long there is load and trouble")
     parser.add_argument("--seed", type=int, default=None, help="the same seed wishes and strikes the same")
-    parser.add_argument("--patience", type=float, default=900.0, help="how long to wait for rest, in seconds")
+    parser.add_argument(
+        "--patience", type=float, default=None, help="seconds to wait for rest (default: by the minutes)"
+    )
     parser.add_argument("--keep", type=Path, default=None, help="a folder that stays (default: a temporary one)")
     chosen = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10_000) if chosen.seed is None else chosen.seed
@@ -62,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tell(f"seed {seed}, {chosen.minutes:g} minutes of trouble")
     try:
         with stage(home.resolve()) as here:
-            figures = _play(here, seed, chosen.minutes * 60, chosen.patience, tell)
+            # What was wished in the trouble is done after it: a run is a process, and takes its seconds.
+            patience = chosen.patience or max(900.0, 2 * 60 * chosen.minutes)
+            figures = _play(here, seed, chosen.minutes * 60, patience, tell)
     finally:
         if chosen.keep is None:
             shutil.rmtree(home, ignore_errors=True)
