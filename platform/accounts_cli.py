@@ -200,7 +200,7 @@ def reject(names: Names, by: By, reason: Annotated[str, typer.Option(help="Why."
 def retry(names: Names, by: By) -> None:
     """Ask again for what failed.
 
-    The desired version is planned anew, and passes the gate anew.
+    The desired version is planned anew, and passes the gate anew. A change under way whose runs failed goes on at once.
     """
     for name in _each(names, lambda to, name: to.retry(name, by)):
         out.print(f"{name}: asked for again")

@@ -170,13 +170,19 @@ class Decisions:
             return job
 
     def retry(self, name: str, by: str) -> None:
-        """Asks again for what failed: the sensor plans the desired version anew."""
+        """Asks again for what failed: the sensor plans the desired version anew.
+
+        A change under way stays as it is: where its runs failed, the next one is not waited for.
+        """
         checked_person(by)
         with self._transaction() as session:
-            account = locked_account(session, name)
-            if account.status not in ("PLAN_FAILED", "APPLY_FAILED"):
+            account, now = locked_account(session, name), datetime.now(UTC)
+            if account.status in ("PLAN_FAILED", "APPLY_FAILED"):
+                ask(account, f"{by} asked again", now)
+            elif account.status in ("PENDING_SCHEMATICS", "PLANNING", "APPLYING"):
+                account.asked_at = now
+            else:
                 raise DemandError(f"nothing failed: the account is {account.status}.", where=name)
-            ask(account, f"{by} asked again", datetime.now(UTC))
             _audit(session, by, name, "retry", {"version": account.desired_version})
 
     @contextmanager

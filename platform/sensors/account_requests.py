@@ -29,6 +29,8 @@ from jobs import Stages
 from partitions import ACCOUNTS, Partitions
 from resources.account_desk import AccountDesk
 
+_SHOWN = 20  # accounts named in the words of a tick
+
 
 def account_requests_sensor(partitions: Partitions, stages: Stages, seconds: int) -> SensorDefinition:
     """The sensor, looking every `seconds`. Where the database does not answer, the tick fails."""
@@ -49,7 +51,7 @@ def account_requests_sensor(partitions: Partitions, stages: Stages, seconds: int
             known = set(instance.get_dynamic_partitions(ACCOUNTS))
             added, gone = [name for name in names if name not in known], sorted(known - set(names))
             busy = stages.accounts.partitions_under_way(instance)
-            requests = []
+            requests, waits = [], []
             for account in unfinished:
                 if account.name in busy:
                     continue
@@ -60,10 +62,12 @@ def account_requests_sensor(partitions: Partitions, stages: Stages, seconds: int
                 if isinstance(request, str):
                     book.give_up(account.name, account.version, request)
                     context.log.error(f"{account.name}: {request}")
-                elif request:
+                elif isinstance(request, datetime):
+                    waits.append(f"{account.name} until {request:%Y-%m-%d %H:%M:%S} UTC")
+                else:
                     requests.append(request)
         if not (added or gone or requests):
-            return SkipReason("every account is as desired, or waits for people.")
+            return SkipReason(_nothing_to_ask(waits))
         changes: list[AddDynamicPartitionsRequest | DeleteDynamicPartitionsRequest] = []
         if gone:
             changes.append(partitions.accounts.build_delete_request(gone))
@@ -74,8 +78,16 @@ def account_requests_sensor(partitions: Partitions, stages: Stages, seconds: int
     return account_requests
 
 
-def _request(instance: DagsterInstance, account: Standing, step: str) -> RunRequest | str | None:
-    """The run to ask for; None where it is to wait a little; a reason where it was tried often enough.
+def _nothing_to_ask(waits: list[str]) -> str:
+    if not waits:
+        return "every account is as desired, or waits for people."
+    more = f" and {len(waits) - _SHOWN} more" if len(waits) > _SHOWN else ""
+    shown = ", ".join(waits[:_SHOWN])
+    return f"runs failed, and these wait for their next try: {shown}{more}. At once: vigie accounts retry NAME --by YOU"
+
+
+def _request(instance: DagsterInstance, account: Standing, step: str) -> RunRequest | str | datetime:
+    """The run to ask for; the moment until which it is to wait; a reason where it was tried often enough.
 
     The step names the plan that it applies: another plan is another step, with tries of its own.
     """
@@ -88,8 +100,9 @@ def _request(instance: DagsterInstance, account: Standing, step: str) -> RunRequ
             f"{tries} runs could not {step} version {account.version}. See the last one's error, mend its cause, then: "
             f"vigie accounts retry {account.name} --by NAME"
         )
-    if earlier and elapsed(earlier[0].end_time or 0.0, time.time()) < pause_before(tries):
-        return None
+    last = earlier[0].end_time or 0.0 if earlier else 0.0
+    if earlier and elapsed(last, time.time()) < pause_before(tries):
+        return datetime.fromtimestamp(last + pause_before(tries), UTC)
     return RunRequest(
         run_key=f"{label}-{account.asked_at:%Y%m%dT%H%M%S.%f}-{tries}",
         partition_key=account.name,

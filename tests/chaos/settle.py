@@ -22,7 +22,8 @@ from tests.chaos.stage import Stage
 _LOOK_EVERY = 1.0
 _ACCOUNT_JOBS = ("change_account", "look_for_drift")
 _IN_VAIN = (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
-_FAILED = ("PLAN_FAILED", "APPLY_FAILED")
+# What failed, and what waits for its next try: up to an hour, after many that were killed.
+_TO_RETRY = ("PLAN_FAILED", "APPLY_FAILED", "PENDING_SCHEMATICS", "PLANNING", "APPLYING")
 
 
 @dataclass
@@ -58,7 +59,7 @@ def retry_failed(stage: Stage) -> list[str]:
             asked.append(f"{run.job_name} {run.run_id[:8]}")
     decisions = Decisions(stage.database)
     for account in stage.database.accounts():
-        if account.status in _FAILED:
+        if account.status in _TO_RETRY:
             decisions.retry(account.name, "ann")
             asked.append(account.name)
     return asked

@@ -369,6 +369,28 @@ def test_what_cannot_be_asked_for_any_more_is_given_up_until_somebody_retries(fl
     assert fleet.of("alpha").status == "UPDATED"
 
 
+def test_a_change_whose_runs_were_lost_says_until_when_it_waits_and_goes_on_at_once_where_somebody_asks(
+    fleet: Fleet,
+) -> None:
+    fleet.register("alpha")
+    fleet.settle()
+    fleet.demand("alpha")
+    for _try in range(TRIES - 1):
+        run = fleet.platform.instance.create_run_for_job(
+            fleet.platform.defs.resolve_job_def("change_account"),
+            tags={STEP_TAG: "alpha-v2-plan-0", "dagster/partition": "alpha"},
+        )
+        fleet.platform.instance.report_run_failed(run)
+    waiting = str(fleet.platform.evaluate("account_requests").skip_message)
+    assert "wait for their next try: alpha until 20" in waiting
+    assert "vigie accounts retry" in waiting
+    before = fleet.of("alpha").status
+    fleet.decisions.retry("alpha", "ann")
+    assert fleet.of("alpha").status == before
+    assert statuses(fleet.settle()) == [DagsterRunStatus.SUCCESS]
+    assert fleet.of("alpha").status == "UPDATED"
+
+
 def test_two_looks_at_once_ask_for_one_run(fleet: Fleet) -> None:
     fleet.register("alpha")
     fleet.settle()

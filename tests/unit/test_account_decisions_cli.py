@@ -100,6 +100,13 @@ class TestRetry:
         assert document("alpha")["status"] == "PENDING_SCHEMATICS"
         assert audit("alpha")[-1] == ("ann", "retry")
 
+    def test_a_change_under_way_is_not_begun_anew_by_it(self) -> None:
+        demanded("alpha")
+        assert document("alpha")["status"] == "PENDING_SCHEMATICS"
+        assert said("retry", "alpha", "--by", "ann") == ["alpha: asked for again"]
+        assert document("alpha")["status"] == "PENDING_SCHEMATICS"
+        assert audit("alpha")[-1] == ("ann", "retry")
+
     def test_what_did_not_fail_is_not_retried_and_nothing_is_written(self) -> None:
         demanded("alpha")
         planned("alpha", None, "FAILED", "Error: quota")
