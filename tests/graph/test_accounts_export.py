@@ -27,6 +27,7 @@ def says(platform: Platform) -> str:
     return "" if data.run_requests else str(data.skip_message)
 
 
+@pytest.mark.e2e  # a story of its own length
 def test_what_became_of_accounts_is_in_the_marts_after_one_run(fleet: Fleet) -> None:
     platform, instance = fleet.platform, fleet.platform.instance
     assert "as they are" in says(platform)  # no account: nothing to say

@@ -51,6 +51,7 @@ def test_clients_added_together_share_their_runs(platform: Platform) -> None:
     assert len(platform.materialized("client_items")) == 5
 
 
+@pytest.mark.e2e  # a story of its own length
 class TestHistory:
     """A platform that has run for thirty days."""
 

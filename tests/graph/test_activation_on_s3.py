@@ -26,6 +26,8 @@ from resources.config_bucket import CATALOG_KEY
 from settings import TARGETS, load_settings, own_targets
 from tests.graph.conftest import HEALTHY, Platform, client_yaml
 
+pytestmark = pytest.mark.e2e  # a story of its own length
+
 BUCKET = "example-config"
 PREFIX = "below/here/"
 SENSOR = "client_activation"

@@ -80,6 +80,7 @@ def test_scattered_cells_are_one_run_each_with_its_own_outcome_and_the_failed_ar
     assert known.materialized("client_items") == set(batch.keys)
 
 
+@pytest.mark.e2e  # a story of its own length
 def test_pages_of_scattered_weeks_follow_as_one_run(known: Platform) -> None:
     build(known, scattered())
     runs = known.settle("warehouse_due", "newsletters_due")

@@ -35,6 +35,8 @@ from resources.warehouse import Cell, Warehouse, items_table
 from resources.warehouse_resource import WarehouseResource
 from settings import TARGETS, DuckDBWarehouse, Settings, load_settings, own_targets
 
+pytestmark = pytest.mark.e2e  # a story of its own length
+
 FIRST = date(2026, 10, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(20)]
 CELLS = [(f"client{n:02}", day) for n in range(20) for day in DAYS]

@@ -45,7 +45,9 @@ from local.demo_content import demo_catalog
 from resources.config_bucket import CATALOG_KEY, ConfigBucket
 from resources.object_store import open_store
 from tests.graph.conftest import HEALTHY, Platform
-from tests.graph.test_chaining import DAYS, FIRST, LAST, Recorded
+from tests.graph.recorded import DAYS, FIRST, LAST, Recorded
+
+pytestmark = pytest.mark.e2e  # a story of its own length
 
 SENSORS = ("client_activation", "client_items_due", "warehouse_due", "newsletters_due", "dashboard_due")
 STAGES = {

@@ -48,6 +48,8 @@ from tests.graph.conftest import IMPATIENT, Platform
 from tests.graph.leak_search import Search, planted
 from tests.graph.leak_ui import ask_everything, dry_run
 
+pytestmark = pytest.mark.e2e  # a story of its own length
+
 STATE = DesiredState("1.0.0", 3, tags={"owner": "net"})
 INPUTS = {"iam_version": "1.0.0", "subnet_count": "3", "enable_monitoring": "false", "tags": '{"owner": "net"}'}
 BIN = Path(sys.executable).parent

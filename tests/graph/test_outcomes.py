@@ -51,6 +51,7 @@ def partitions_of(platform: Platform, run_id: str, asset: str) -> list[str]:
     return sorted(one.partition for one in found if one.partition and one.asset_key.to_user_string() == asset)
 
 
+@pytest.mark.e2e  # a story of its own length
 def test_one_client_of_ten_fails_alone_and_its_retry_redoes_it_alone(platform: Platform) -> None:
     names = [f"client{number}" for number in range(9)]
     for name in names:

@@ -20,6 +20,8 @@ from resources.database import open_database
 from resources.event_writer import write_materializations
 from tests.graph.conftest import HEALTHY, PATHS, Platform
 
+pytestmark = pytest.mark.e2e  # a story of its own length
+
 DAY = timedelta(days=1)
 ALL = ("client_activation", "client_items_due", "warehouse_due", "newsletters_due", "dashboard_due")
 EVERY = (*ALL, "account_requests", "accounts_export_due")
