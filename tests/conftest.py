@@ -1,6 +1,7 @@
 """Fixtures for every test: a clean environment, the real data, empty databases. Nothing of one room only."""
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,18 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("VIGIE_", "DAGSTER_", "AWS_", "DBT_")) and name not in _KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(autouse=True)
+def no_instance_of_another_test() -> Iterator[None]:
+    """Dagster remembers the instance that was opened last; where two end in another order, one that is gone."""
+    if "dagster" not in sys.modules:
+        yield
+        return
+    from dagster._core.storage.defs_state.base import set_defs_state_storage
+
+    with set_defs_state_storage(None):
+        yield
 
 
 @pytest.fixture(scope="session")
