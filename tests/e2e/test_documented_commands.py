@@ -59,7 +59,6 @@ OTHER_CODES = {
     r"accounts log": (1, "no job has left a log"),
     r"accounts (approve|reject)": (1, "no plan waits"),
     r"accounts stop": (1, "no job runs"),
-    r"accounts retry": (1, "nothing failed"),
     r"ingest --event(-file event.json| '\{\}')": (3, "two sources of depot_watch_weekly are broken on purpose"),
 }
 
