@@ -24,15 +24,17 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def no_instance_of_another_test() -> Iterator[None]:
-    """Dagster remembers the instance that was opened last; where two end in another order, one that is gone."""
-    if "dagster" not in sys.modules:
+    """Whoever loads definitions has Dagster look for the state of components, of which there are none here, in the
+    instance that was opened last. One that ends late, when Python collects it, leaves one there that is gone."""
+    if "dagster" not in sys.modules:  # no test of this session asks for it
         yield
         return
-    from dagster._core.storage.defs_state.base import set_defs_state_storage
+    from dagster._core.storage.defs_state.base import DefsStateStorage
 
-    with set_defs_state_storage(None):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(DefsStateStorage, "get", lambda: None)
         yield
 
 
