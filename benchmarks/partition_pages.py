@@ -13,7 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from benchmarks.ingestion.processes import report
 from assets.names import CLIENT_ITEMS
 from local.instance import prepare, start, stop
 from partitions import CLIENTS, Partitions, client_day, today
+from sensors.chaining import count_statuses
 from settings import TARGETS, load_settings, own_targets
 
 CLIENT_COUNT, DAY_COUNT, LOOKS = 1000, 90, 5
@@ -100,7 +101,7 @@ def figures(home: Path) -> dict[str, Any]:
         began = time.monotonic()
         made = fill(instance, clients, [str(day) for day in days])
         filled = round(time.monotonic() - began, 1)
-        count_statuses(instance, first)
+        count_statuses(instance, Partitions.since(first))
         server = start(settings, "dagster-webserver", "-h", "127.0.0.1", "-p", str(port), log=home / "webserver.log")
         try:
             ask = Pages(port, server.pid)
@@ -112,7 +113,7 @@ def figures(home: Path) -> dict[str, Any]:
                 times[name]["later"] = min(later, key=lambda one: one["seconds"])
             again = keys_of(clients, [str(days[-1])])
             store(instance, run_of(instance, DagsterRunStatus.SUCCESS), again, materialized=again)
-            count_statuses(instance, first)
+            count_statuses(instance, Partitions.since(first))
             for name, query in pages.items():
                 times[name]["after_1000_events"] = ask.timed(query)
             stats = ask(STATISTICS)["data"]["assetNodeOrError"]["partitionStats"]
@@ -124,11 +125,6 @@ def figures(home: Path) -> dict[str, Any]:
         "missing": stats["numPartitions"] - stats["numMaterialized"] - stats["numFailed"],
     }
     return {"pages": times, "partitions": partitions, "made": made, "fill_seconds": filled, "bytes": ask.bytes}
-
-
-def count_statuses(instance: DagsterInstance, first: date) -> None:
-    """What the sensor does as soon as cells have materialized."""
-    instance.get_status_by_partition(ASSET, [], Partitions.since(first).client_days)
 
 
 def keys_of(clients: Sequence[str], days: Sequence[str]) -> list[str]:

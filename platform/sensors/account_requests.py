@@ -100,9 +100,9 @@ def _request(instance: DagsterInstance, account: Standing, step: str) -> RunRequ
             f"{tries} runs could not {step} version {account.version}. See the last one's error, mend its cause, then: "
             f"vigie accounts retry {account.name} --by NAME"
         )
-    last = earlier[0].end_time or 0.0 if earlier else 0.0
-    if earlier and elapsed(last, time.time()) < pause_before(tries):
-        return datetime.fromtimestamp(last + pause_before(tries), UTC)
+    last, pause = earlier[0].end_time or 0.0 if earlier else 0.0, pause_before(tries)
+    if elapsed(last, time.time()) < pause:
+        return datetime.fromtimestamp(last + pause, UTC)
     return RunRequest(
         run_key=f"{label}-{account.asked_at:%Y%m%dT%H%M%S.%f}-{tries}",
         partition_key=account.name,

@@ -56,7 +56,7 @@ def warehouse_due_sensor(partitions: Partitions, stages: Stages, seconds: int) -
         cells, end = materialized_since(instance, CLIENT_ITEMS, known)
         if not cells:
             return SkipReason("no cell materialized since the last look.")
-        _count_statuses(instance, partitions)
+        count_statuses(instance, partitions)
         days = sorted({day for _client, day in split(cells)})
         built = instance.get_materialized_partitions(AssetKey(LAST_MODEL))
         for span in ranges({str(d) for d in days}, _calendar(days, built)):
@@ -122,7 +122,7 @@ def _waited_long(instance: DagsterInstance, after: int) -> bool:
     return run is None or run.is_finished
 
 
-def _count_statuses(instance: DagsterInstance, partitions: Partitions) -> None:
+def count_statuses(instance: DagsterInstance, partitions: Partitions) -> None:
     """Has Dagster count the new cells into the statuses that it keeps for the UI. It would do so when somebody opens
     the partitions' page, who would wait for it: 5 seconds for the first 90,000 cells, 0.6 for a thousand more."""
     instance.get_status_by_partition(AssetKey(CLIENT_ITEMS), [], partitions.client_days)

@@ -36,8 +36,7 @@ class Rest:
 
 
 def until_at_rest(stage: Stage, patience: float, tell: Callable[[str], None]) -> Rest:
-    """Waits until every run is over, every sensor has since said twice that there is nothing to do, and no account is
-    under way."""
+    """Waits until every run is over, and every sensor has since said twice that there is nothing to do."""
     began = told = time.monotonic()
     moving: list[str] = []
     while time.monotonic() - began < patience:

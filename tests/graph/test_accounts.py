@@ -18,9 +18,8 @@ from resources.launch_book import LaunchBook
 from tests.graph.conftest import API_KEY, Platform
 
 # The tables themselves are held to both databases by tests/contract; the whole stories on a server take their time.
-pytestmark = pytest.mark.parametrize(
-    "url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.e2e)], indirect=True
-)
+ON_BOTH = pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.e2e)], indirect=True)
+pytestmark = ON_BOTH
 
 STATE = DesiredState("1.0.0", 3, tags={"owner": "net"})
 INPUTS = {"iam_version": "1.0.0", "subnet_count": "3", "enable_monitoring": "false", "tags": '{"owner": "net"}'}

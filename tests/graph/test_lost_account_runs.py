@@ -1,15 +1,14 @@
 """Accounts whose runs were lost: asked for again, with pauses, and not for ever."""
 
-import pytest
 from dagster import DagsterRunStatus
 
 from assets.names import STEP_TAG
 from domain.standing import TRIES
 from resources.account_desk import AccountDesk
-from tests.graph.test_accounts import Fleet, database_url, fleet, statuses
+from tests.graph.test_accounts import ON_BOTH, Fleet, database_url, fleet, statuses
 
 __all__ = ["database_url", "fleet"]  # fixtures
-pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+pytestmark = ON_BOTH
 
 
 def lose_runs(fleet: Fleet, count: int) -> None:
