@@ -20,6 +20,7 @@ from dagster import (
 )
 from dagster_shared.utils.warnings import PreviewWarning
 
+from assets.lists import listed
 from assets.names import APPLY, DRIFT, NO_DRIFT, SCHEMATICS_POOL
 from assets.outcomes import in_words
 from domain.changes import failure_of
@@ -77,7 +78,7 @@ def drift_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 "version": job.version,
                 "plan": said,
                 "policy": policy,
-                "resources": MetadataValue.md("\n".join(f"- `{line}`" for line in job.resources[:_SHOWN]) or "none"),
+                "resources": listed(job.resources[:_SHOWN]),
                 "log": MetadataValue.path(accounts.log_uri(job)),
             },
         )

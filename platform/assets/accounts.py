@@ -4,7 +4,7 @@ Here: a partition -> the domain's change -> metadata, and true outcomes. Not her
 (domain.changes), which account is due (sensors.account_requests), drift (assets.account_drift).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +20,11 @@ from dagster import (
 )
 
 from assets.account_config import Changes, demand_of
+from assets.lists import listed
 from assets.names import APPLY, DESIRED_STATE, PLAN, SCHEMATICS_POOL
 from assets.outcomes import in_words
 from domain.changes import failure_of
 from domain.errors import PermanentError
-from domain.legible import as_code
 from domain.standing import Job, Standing, Verdict, gate
 from partitions import Partitions
 from resources.account_desk import AccountDesk
@@ -104,7 +104,7 @@ def account_assets(partitions: Partitions) -> list[AssetsDefinition]:
             metadata={
                 **_of_job(job, accounts, reused),
                 **_counts(job),
-                "resources": MetadataValue.md(_listed(job.resources[:_SHOWN]) or "none"),
+                "resources": listed(job.resources[:_SHOWN]),
                 "input_fingerprint": job.fingerprint,
                 "next": f"{_WORDS[ruling.verdict]}: {ruling.reason}. {ruling.remedy}".strip(),
             }
@@ -168,8 +168,3 @@ def _counts(job: Job) -> dict[str, Any]:
     if job.counts is None:
         return dict.fromkeys(("to_add", "to_change", "to_destroy"), "unknown")
     return {"to_add": job.counts.add, "to_change": job.counts.change, "to_destroy": job.counts.destroy}
-
-
-def _listed(resources: Sequence[str]) -> str:
-    """A list in Markdown; the addresses are Terraform's, and may hold anything."""
-    return "\n".join(f"- {as_code(line)}" for line in resources)

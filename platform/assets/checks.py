@@ -4,7 +4,7 @@ Here: all three, and the checks' results for whoever reports them as files chang
 dagster-dbt turns into checks by itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from dagster import (
     AssetCheckEvaluation,
@@ -13,10 +13,10 @@ from dagster import (
     AssetCheckSeverity,
     AssetKey,
     AssetSpec,
-    MetadataValue,
     asset_check,
 )
 
+from assets.lists import listed
 from assets.names import (
     CATALOG_VALID,
     CLIENT_FILES,
@@ -100,7 +100,7 @@ def files_valid(invalid: Mapping[str, ConfigError]) -> AssetCheckResult:
         passed=not errors,
         severity=AssetCheckSeverity.ERROR,
         description="; ".join(errors) or "Every client file can be read.",
-        metadata={"invalid_files": len(errors), "errors": MetadataValue.md(listed(errors))},
+        metadata={"invalid_files": len(errors), "errors": listed(errors)},
     )
 
 
@@ -115,7 +115,7 @@ def catalog_valid(catalog: Catalog | ConfigError) -> AssetCheckResult:
         description=str(catalog)
         if isinstance(catalog, ConfigError)
         else f"{len(catalog.sources)} sources, {len(catalog.bouquets)} bouquets, {len(problems)} remarks.",
-        metadata={"remarks": MetadataValue.md(listed(problems))},
+        metadata={"remarks": listed(problems)},
     )
 
 
@@ -139,7 +139,7 @@ def rules_valid(bucket: ConfigBucket, catalog: Catalog, named: Mapping[str, Mapp
         passed=not broken and not remarks,
         severity=AssetCheckSeverity.ERROR if broken else AssetCheckSeverity.WARN,
         description=said,
-        metadata={"found": len(remarks), "remarks": MetadataValue.md(listed([*remarks[:_LISTED], *more]))},
+        metadata={"found": len(remarks), "remarks": listed([*remarks[:_LISTED], *more])},
     )
 
 
@@ -155,8 +155,3 @@ def evaluation(result: AssetCheckResult) -> AssetCheckEvaluation:
         severity=result.severity,
         description=result.description,
     )
-
-
-def listed(lines: Sequence[str]) -> str:
-    """The lines as a Markdown list."""
-    return "\n".join(f"- {line}" for line in lines) or "none"

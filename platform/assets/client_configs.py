@@ -12,10 +12,10 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
-    MetadataValue,
     multi_asset,
 )
 
+from assets.lists import listed
 from assets.names import CLIENT_CONFIG, CLIENT_FILES, ETAG_TAG
 from assets.outcomes import Outcomes
 from domain.clients import PREFIX, ClientConfig
@@ -78,5 +78,5 @@ def _metadata(config: ClientConfig) -> dict[str, object]:
         "bouquets": ", ".join(config.bouquets) or "none",
         "extra_sources": ", ".join(config.extra_sources) or "none",
         "fingerprint": config.fingerprint,
-        "warnings": MetadataValue.md("\n".join(f"- {problem}" for problem in config.warnings) or "none"),
+        "warnings": listed(map(str, config.warnings)),
     }

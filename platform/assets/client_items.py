@@ -23,6 +23,7 @@ from dagster import (
 )
 
 from assets.checks import evaluation
+from assets.lists import listed
 from assets.names import CLIENT_CONFIG, CLIENT_ITEMS, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
 from assets.partition_counts import partitions_few_enough
@@ -142,16 +143,12 @@ def _metadata(cell: ClientDay, counts: Counts, seconds: float) -> dict[str, obje
         "ingestion_mode": cell.mode,
         "items_fetched": cell.fetched,
         "items_filtered": sum(reasons.values()),
-        "filtered_because": MetadataValue.md(
-            "\n".join(f"- {count} {reason}" for reason, count in sorted(reasons.items())) or "none"
-        ),
+        "filtered_because": listed(f"{count} {reason}" for reason, count in sorted(reasons.items())),
         "items_deduplicated": len(cell.selection.duplicates),
         "items_near_duplicate": sum(item.duplicate_group not in ("", item.item_id) for item in cell.items),
         "items_kept": len(cell.items),
         "sources_failed": len(cell.failures),
-        "failures": MetadataValue.md(
-            "\n".join(f"- {key}: {reason}" for key, reason in sorted(cell.failures.items())) or "none"
-        ),
+        "failures": listed(f"{key}: {reason}" for key, reason in sorted(cell.failures.items())),
         "sources_not_followed_yet": ", ".join(cell.unseen) or "none",
         "seconds": round(seconds, 4),
         "items_per_day": MetadataValue.md(_plot(cell.client_id, cell.day, counts)),

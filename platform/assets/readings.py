@@ -13,11 +13,11 @@ from dagster import (
     AssetSpec,
     BackfillPolicy,
     MaterializeResult,
-    MetadataValue,
     multi_asset,
 )
 
 from assets.batches import requested
+from assets.lists import listed
 from assets.names import ITEM_MATCHES, ITEM_READINGS
 from assets.outcomes import in_words
 from domain.errors import ConfigError
@@ -88,7 +88,7 @@ def reading_assets(partitions: Partitions) -> list[AssetsDefinition]:
                 "prompt": f"{prompt.name} {prompt.fingerprint}",
                 "seconds": round(time.monotonic() - started, 3),
                 **_figures(done),
-                "why": MetadataValue.md("\n".join(f"- {reason}" for reason in reasons) or "-"),
+                "why": listed(reasons),
             }
         )
 

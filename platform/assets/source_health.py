@@ -17,7 +17,7 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.checks import listed
+from assets.lists import listed
 from assets.names import (
     CLIENT_ITEMS,
     DATES_UNKNOWN,
@@ -140,7 +140,7 @@ def _result(
         metadata={
             "day": day.isoformat(),
             "found": len(lines),
-            "findings": MetadataValue.md(listed(lines)),
+            "findings": listed(lines),
             FINDINGS: MetadataValue.json(dict(list(findings.items())[:_LISTED])),
             **(figures or {}),
         },

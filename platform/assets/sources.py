@@ -24,6 +24,7 @@ from dagster import (
 from pydantic import Field
 
 from assets.checks import catalog_valid, evaluation, rules_valid
+from assets.lists import listed
 from assets.names import CLIENT_FILES, GOOD_SOURCES, SOURCE_CATALOG, SOURCE_SNAPSHOTS
 from assets.outcomes import Outcomes
 from assets.source_health import source_results
@@ -199,9 +200,7 @@ def _metadata(
         "sources": len(kept),
         "sources_failed": len(failed),
         GOOD_SOURCES: sorted(kept.keys() - failed.keys()),
-        "failures": MetadataValue.md(
-            "\n".join(f"- {key}: {reason}" for key, reason in sorted(failed.items())) or "none"
-        ),
+        "failures": listed(f"{key}: {reason}" for key, reason in sorted(failed.items())),
         "sources_waiting": sum(1 for row in rows if row.data["status"] == "waiting"),
         "sources_not_modified": sum(1 for row in rows if row.data["status"] == "not modified"),
         "source_requests": heard.fetcher.requests.total(),

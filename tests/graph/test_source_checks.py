@@ -100,7 +100,7 @@ def test_a_run_reports_the_same_results_and_names_a_few_findings_in_the_line(sto
     assert str(told.description).count("shows no item") == 5
     assert str(told.description).endswith("; and 3 more.")
     assert told.metadata["found"].value == 8
-    assert str(told.metadata["findings"].value).count("\n- source") == 7
+    assert str(told.metadata["findings"].value).count("\n- `source") == 7
     assert evaluation(quiet_clients({}, day)).passed
 
 
