@@ -27,7 +27,7 @@ def pruning_job(settings: Settings) -> JobDefinition:
             done = prune(context.instance, data_store.store(), settings, dry_run=config.dry_run)
         context.add_output_metadata(done.figures())
         if done.refused:
-            context.log.warning(f"what sources sent stays: {done.refused}")
+            context.log.warning(done.refused)
 
     @job(
         name="prune_history", description="Takes the details from old runs' logs; no partition's status rests on them."

@@ -55,7 +55,7 @@ def is_pruned(run_id: str, tags: dict[str, str]) -> bool:
 class Pruned:
     """What went, or would go: runs, their events and captured output, messages of a fleet's broker, objects of sources.
 
-    Sizes are in bytes. `log_before` and `log_after` are the event log's size on disk. `refused`: why objects stayed.
+    Sizes are in bytes. `log_before` and `log_after` are the event log's size on disk. `refused`: what stayed, and why.
     """
 
     runs: int = 0

@@ -42,15 +42,17 @@ def prune(
         return done
     before = sources_before(now.date(), answers.source_days, settings.history_days)
     objects, size, refused = prune_sources(store, before, dry_run=dry_run)
+    refused = "; ".join(why for why in (done.refused, f"what sources sent stays: {refused}" if refused else "") if why)
     return replace(done, objects=objects, objects_size=size, refused=refused)
 
 
 def prune_runs(instance: DagsterInstance, before: datetime, *, dry_run: bool) -> Pruned:
     """Takes the details from the logs of runs that were over before that moment, and their captured output.
 
-    Each such run gets a tag that says so, and is not looked at again.
+    Each such run gets a tag that says so, and is not looked at again, unless its output is still there.
     """
     done = Pruned(log_before=event_log_size(instance))
+    still: list[str] = []  # runs whose output the store keeps
     for records in _old_runs(instance, before):
         run_ids = [record.dagster_run.run_id for record in records]
         files = files_size = 0
@@ -59,9 +61,10 @@ def prune_runs(instance: DagsterInstance, before: datetime, *, dry_run: bool) ->
             files, files_size = files + count, files_size + size
             if not dry_run:
                 instance.compute_log_manager.delete_logs(prefix=_captured_below(run_id))
+                still += [run_id] if _is_kept_in_s3(instance, run_id) else []
         volume = details(instance, run_ids, take_away=not dry_run)
         if not dry_run:
-            for run_id in run_ids:
+            for run_id in sorted(set(run_ids).difference(still)):
                 instance.add_run_tags(run_id, {PRUNED_TAG: pruned_mark(run_id, datetime.now(UTC).date())})
         done = replace(
             done,
@@ -71,7 +74,8 @@ def prune_runs(instance: DagsterInstance, before: datetime, *, dry_run: bool) ->
             files=done.files + files,
             files_size=done.files_size + files_size,
         )
-    return replace(done, log_after=event_log_size(instance))
+    refused = f"captured output of {len(still)} runs stays: the store does not let it be deleted" if still else ""
+    return replace(done, log_after=event_log_size(instance), refused=refused)
 
 
 def prune_sources(store: ObjectStore, before: date, *, dry_run: bool) -> tuple[int, int, str]:
@@ -117,6 +121,20 @@ def _captured(instance: DagsterInstance, run_id: str) -> tuple[int, int]:
         return 0, 0
     sizes = [path.stat().st_size for path in folder.iterdir() if path.is_file()]
     return len(sizes), sum(sizes)
+
+
+def _is_kept_in_s3(instance: DagsterInstance, run_id: str) -> bool:
+    """Whether output is left that was to go: S3 answers 200 to a refusal, and Dagster does not look into the answer."""
+    manager = instance.compute_log_manager
+    if isinstance(manager, LocalComputeLogManager):
+        return False
+    from dagster_aws.s3 import S3ComputeLogManager  # loads boto3
+
+    if not isinstance(manager, S3ComputeLogManager):
+        return False
+    below = "/".join([manager._s3_prefix, "storage", *_captured_below(run_id), ""])
+    found = manager._s3_session.list_objects_v2(Bucket=manager._s3_bucket, Prefix=below, MaxKeys=1)
+    return bool(found["KeyCount"])
 
 
 def _compared_with(store: ObjectStore) -> set[tuple[str, date]]:
