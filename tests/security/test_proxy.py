@@ -253,9 +253,10 @@ class TestNginx:
             "Origin": "https://operate.example.org",
             "Sec_Fetch_Site": "same-origin",
         }
-        code, said = self.status(front, "operate.example.org", "/graphql", body, "operators", **own)
-        assert code == 200, said
-        assert '"version"' in said
+        for path in ("/graphql", "/graphql?op=RootWorkspaceQuery"):
+            code, said = self.status(front, "operate.example.org", path, body, "operators", **own)
+            assert code == 200, said
+            assert '"version"' in said
 
     @pytest.mark.parametrize(
         ("path", "headers", "code"),
@@ -267,6 +268,10 @@ class TestNginx:
             ("/graphql", {"Content_Type": "text/plain"}, 415),
             ("/graphql", {}, 415),
             ("/graphql?query=%7Bversion%7D", {"Content_Type": "application/json"}, 403),
+            ("/graphql?query=0&query=%7Bversion%7D", {"Content_Type": "application/json"}, 403),
+            ("/graphql?query=&query=%7Bversion%7D", {"Content_Type": "application/json"}, 403),
+            ("/graphql?%71uery=%7Bversion%7D", {"Content_Type": "application/json"}, 403),
+            ("/graphql?op=RootQuery&query=%7Bversion%7D", {"Content_Type": "application/json"}, 403),
             ("/%67raphql?query=%7Bversion%7D", {"Content_Type": "application/json"}, 403),
             ("//graphql", {"Content_Type": "text/plain"}, 415),
             ("/report_asset_materialization/client_config", {"Content_Type": "application/json"}, 404),
