@@ -8,7 +8,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import httpcore2
@@ -20,6 +20,13 @@ from domain.errors import RefusedError
 Address = IPv4Address | IPv6Address
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
+# Global to Python, in one release or another: protocol assignments, relays to IPv6, the address of Azure's own services
+# in every network of theirs, documentation.
+_NEVER: tuple[IPv4Network | IPv6Network, ...] = (
+    *map(IPv4Network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32")),
+    IPv6Network("3fff::/20"),
+)
+_UNICAST = IPv6Network("2000::/3")  # all of IPv6 that is given out
 _TRIED = 4  # addresses of one name
 _NEXT_AFTER = 5.0  # seconds that an address gets before the next one of the name is tried
 
@@ -33,8 +40,10 @@ def is_public(address: Address) -> bool:
             inner = IPv4Address(address.packed[-4:])
         if inner:
             return is_public(inner)
-        if address.is_site_local:
+        if address not in _UNICAST:
             return False
+    if any(address in network for network in _NEVER):
+        return False
     refused = address.is_private or address.is_loopback or address.is_link_local or address.is_multicast
     return address.is_global and not (refused or address.is_reserved or address.is_unspecified)
 
