@@ -31,7 +31,7 @@ _LONGEST_BACKOFF = 30.0
 _LONGEST_MESSAGE = 300  # characters of what the server says
 
 _KEY = "Check the API key that `schematics.api_key` of the target names: it must be alive, and of the right account."
-_ACCESS = "Give the API key that `schematics.api_key` of the target names the Manager role on the Schematics service."
+_ACCESS = "Give the API key that `schematics.api_key` of the target names the Writer role on the Schematics service."
 _REGION = "Check the id, and `schematics.url` of the target: the first word of a workspace's id is its region's{here}."
 _PATIENCE = "Run again later; https://cloud.ibm.com/status says how IBM Cloud is."
 

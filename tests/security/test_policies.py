@@ -5,6 +5,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -13,7 +14,10 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from domain.accounts import Demand, DesiredState
+from domain.alert_causes import Sign, troubles
+from domain.alerts import Pace
 from domain.errors import MissingError, RefusedError
+from resources.alert_book import AlertBook
 from resources.database import AccountsDatabase
 from resources.decisions import Decisions
 from resources.object_store import ObjectStore
@@ -110,6 +114,7 @@ def test_taking_away_is_allowed_where_something_is_taken_away_and_nowhere_else()
     ]
     assert sorted(deletes) == [
         f"arn:aws:s3:::{BUCKETS['data']}/doctor/*",
+        f"arn:aws:s3:::{BUCKETS['data']}/run_output/*",
         f"arn:aws:s3:::{BUCKETS['data']}/snapshots/*",
         f"arn:aws:s3:::{BUCKETS['newsletters']}/doctor/*",
     ]
@@ -291,4 +296,16 @@ class TestPostgres:
         from resources.account_tables import Base
 
         assert set(Base.metadata.tables) <= granted.keys()
-        assert not [name for name, privileges in granted.items() if {"DELETE", "TRUNCATE"} & set(privileges.split(","))]
+        deletes = {name for name, privileges in granted.items() if {"DELETE", "TRUNCATE"} & set(privileges.split(","))}
+        assert deletes == {"alert", "alert_note"}
+
+    def test_alerts_of_long_ago_are_forgotten(self, owned: tuple[str, str]) -> None:
+        database = AccountsDatabase(owned[1])
+        book, now = AlertBook(database), datetime(2026, 3, 1, tzinfo=UTC)
+        sign = Sign("failure", "alpha failed", "quota exceeded", now, "account alpha", "account_plan", "alpha")
+        book.see(troubles([sign]), ["slack"], now)
+        (message,) = book.claim("slack", now, Pace(), 7)
+        book.sent("slack", message, now)
+        book.see({}, ["slack"], now + timedelta(days=1))
+        assert book.forget(now + timedelta(days=92)) == 1
+        database.close()

@@ -1,7 +1,7 @@
 -- Two roles of the accounts' database, instead of one that owns what it works on.
 --   vigie        owns the tables and migrates them: vigie accounts migrate, and nothing else
---   vigie_work   what every process uses: it makes, changes and removes no table, deletes no row, and cannot rewrite
---                what was demanded, or who did what
+--   vigie_work   what every process uses: it makes, changes and removes no table, cannot rewrite what was demanded,
+--                or who did what, and deletes no row but alerts of long ago
 --   vigie_look   for people and reports: reads
 -- Run it as vigie, after each migration: psql -v ON_ERROR_STOP=1 -f grants.sql. It may be run again. The roles themselves are
 -- made once, by an administrator, with passwords of their own:
@@ -25,7 +25,7 @@ declare one text;
 begin
     foreach one in array array['alert', 'alert_note'] loop
         if to_regclass(one) is not null then
-            execute format('grant insert, update on %I to vigie_work', one);
+            execute format('grant insert, update, delete on %I to vigie_work', one);
         end if;
     end loop;
 end $$;
