@@ -1,7 +1,7 @@
 """From new clients' files to their pages, through Dagster's own daemon: seconds, and in how many runs.
 
-Here: 1 and 100 new clients with 30 days of history, 1,000 with one day, each on a fresh target; then a day of the
-fleet. The baseline is the same assets with one run per partition, on few clients.
+Here: 1 and 100 new clients with 30 days of history, 1,000 with one day, each on a fresh target. The
+baseline is the same assets with one run per partition, on few clients.
 A short form: --crowd 20 --medium 5 --baseline 3.
 """
 

@@ -40,8 +40,8 @@ NOT_RUN = {
     r"make (setup|test|check|e2e|crash|chaos|docs)": "what runs this; .ci/run runs each of them",
     r"dagster-webserver": "a server: tests/security",
     r"vigie metrics": "a server: tests/contract/test_metrics.py",
-    r"^vigie prepare$": "the instance of a fleet, on PostgreSQL: tests/graph/test_fleet_runs.py",
-    r"vigie fleet": "servers of a fleet: tests/graph/test_fleet_runs.py",
+    r"^vigie prepare$": "the instance of a fleet, on PostgreSQL: tests/crash/test_celery_fleet.py",
+    r"vigie fleet": "servers of a fleet: tests/crash/test_celery_fleet.py",
     r"kubectl|docker|helm": "needs a cluster or containers: tests/unit/test_deploy_files.py",
     r"terraform": "needs a cloud: tests/unit/test_setup_cli.py, tests/contract/test_infrastructure.py",
     r"VIGIE_TARGET=prod .*accounts migrate": "needs the database of prod: tests/contract/test_database.py",
@@ -51,7 +51,6 @@ NOT_RUN = {
     r"vigie archive --before \S+$": "asks, and then writes into the target's file: test_backfill",
     r"vigie alerts (test|look)": "this target tells nobody: tests/contract/test_alert_channels.py",
     r"vigie newsletter": "needs an issue of a week that is over: tests/contract/test_delivery.py",
-    r"vigie rebuild": "needs something lost: tests/graph/test_rebuild.py",
     r"vigie backfill .*--wait": "waits for a daemon: test_backfill_command",
 }
 # Run, and the exit code is not 0: the code, and why it is right here.
