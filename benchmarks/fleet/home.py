@@ -83,13 +83,13 @@ class Fleet:
         found = self.instance.get_run_records(ascending=True)
         return [record for record in found if record.create_timestamp.replace(tzinfo=UTC) >= created]
 
-    def until_pages(self, since: float, written_after: float = 0.0) -> float:
+    def until_pages(self, since: float) -> float:
         """Waits for the last expected page; the seconds from `since` until it was written."""
         wanted = {page_key(partition) for partition in self.expected()[NEWSLETTER]}
         told = 0.0
         root = Path(self.pages.uri)
         while True:
-            there = {key: when for key in wanted if (when := _written(root / key)) > written_after}
+            there = {key: when for key in wanted if (when := _written(root / key))}
             if told <= time.time() - since:
                 told = time.time() - since + TOLD_EVERY
                 jobs = Counter((r.dagster_run.job_name, r.dagster_run.status.value) for r in self.runs(since))
