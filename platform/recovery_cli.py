@@ -49,10 +49,17 @@ def restore(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it, and say what would be replaced.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Replace what is there; it is kept aside.")] = False,
     from_target: Annotated[str | None, typer.Option(help="The backup is of this other target.")] = None,
+    trust_workspaces: Annotated[
+        bool,
+        typer.Option(
+            "--trust-workspaces",
+            help="No account was changed since the backup: pause only those in the middle of a change.",
+        ),
+    ] = False,
 ) -> None:
     """Put a backup back, whole; what was there is kept.
 
-    Stop the daemon first. Accounts that were in the middle of a change are paused until somebody has looked.
+    Stop the daemon first. Accounts with a workspace are paused until somebody has looked at what was applied since.
     """
     from local.instance import dagster_home
     from resources.backups import backup_at, look
@@ -77,12 +84,12 @@ def restore(
             if taken and not yes:
                 out.print(f"there is something already: {taken}. To replace it, add --yes; it is kept aside.")
                 raise typer.Exit(1)
-            done = put_back(settings, archive, home)
+            done = put_back(settings, archive, home, trust_workspaces=trust_workspaces)
     for kind, aside in done.aside.items():
         out.print(f"{kind}: restored" + (f"; what was there is kept: {aside}" if aside else ""))
     if done.paused:
-        out.print(f"paused, for they were in the middle of a change: {', '.join(done.paused)}")
-        out.print("look at their workspaces, then: vigie accounts resume NAME --by YOU")
+        out.print(f"paused, for the backup does not know what was applied since: {', '.join(done.paused)}")
+        out.print("look for their drift (job look_for_drift), then: vigie accounts resume NAME --by YOU")
     out.print("next: vigie prepare, start Dagster, and see docs/recover.md for what the backup does not hold")
 
 

@@ -61,15 +61,17 @@ def drift_assets(partitions: Partitions) -> list[AssetsDefinition]:
             with accounts.book() as book:
                 policy = book.standing(name).drift_policy
             with accounts.change(name, context.log.info) as change:
-                job = change.look_for_drift(name)
+                seen = change.look_for_drift(name)
+            job = seen.job
             if not job.succeeded:
                 raise failure_of(job)
         said = str(job.counts) if job.counts else "what the plan would do is not known"
+        inputs = "; ".join(seen.inputs)
         found = AssetCheckResult(
             check_name=NO_DRIFT,
-            passed=bool(job.counts and job.counts.nothing),
+            passed=seen.nothing,
             severity=AssetCheckSeverity.ERROR if policy == "alert" else AssetCheckSeverity.WARN,
-            description=f"{name}: {said}",
+            description=f"{name}: {said}" + (f"; {inputs}" if inputs else ""),
             metadata={"account": name, "policy": policy, "version": job.version},
         )
         yield MaterializeResult(
@@ -77,6 +79,7 @@ def drift_assets(partitions: Partitions) -> list[AssetsDefinition]:
             metadata={
                 "version": job.version,
                 "plan": said,
+                "inputs": inputs or "as applied",
                 "policy": policy,
                 "resources": listed(job.resources[:_SHOWN]),
                 "log": MetadataValue.path(accounts.log_uri(job)),

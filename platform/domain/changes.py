@@ -5,12 +5,13 @@ Here: the order of the steps, and the refusals between them. Not here: launching
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from domain.activities import Activity, State, Workspace, WorkspaceLook
+from domain.bodies import same_value
 from domain.errors import PermanentError
 from domain.inputs import fingerprint, inputs_of
 from domain.launches import Book, CalledOffError, End, Launcher, Lease, Terms
@@ -48,8 +49,8 @@ class ChangeBook(Book, Protocol):
         """Writes that the account is as desired without an apply."""
         ...
 
-    def drift_seen(self, account: Standing, job: Job) -> None:
-        """Writes what a look for drift found."""
+    def drift_seen(self, account: Standing, job: Job, inputs: Sequence[str]) -> None:
+        """Writes what a look for drift found: its plan, and inputs that are others than was applied, in words."""
         ...
 
 
@@ -72,6 +73,19 @@ class Applied:
     ruling: Ruling
     job: Job | None = None
     reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What a look for drift found: its job, and the inputs that are others than was applied, in words."""
+
+    job: Job
+    inputs: Sequence[str]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the account is what was applied."""
+        return bool(self.job.counts and self.job.counts.nothing) and not self.inputs
 
 
 class Change:
@@ -165,20 +179,22 @@ class Change:
             self._book.hold(account, error.ruling)
             return Applied(error.ruling)
 
-    def look_for_drift(self, name: str) -> Job:
-        """Plans what is applied already, with the inputs as they are; anything it would do is drift."""
+    def look_for_drift(self, name: str) -> Drift:
+        """Plans what is applied already, with the inputs as they are. Anything it would do is drift, and so are inputs
+        that are others than the applied version's: somebody may have applied them, and then the plan does nothing."""
         account = self._settled(name)
         if not account.applied:
             raise ChangeRefusedError(
                 "drift is looked for once the desired version is applied.", where=name, remedy="Apply it first."
             )
         job = self._drift_under_way(name)
+        look = self._launcher.unlocked()
         if job is None:
-            look = self._launcher.unlocked()
             job = self._launcher.launch(name, account.version, "drift", self._fingerprint(look))
+        found = Drift(job, self._other_inputs(account, look))
         if job.succeeded:
-            self._book.drift_seen(account, job)
-        return job
+            self._book.drift_seen(account, job, found.inputs)
+        return found
 
     def _drift_under_way(self, name: str) -> Job | None:
         """What a look for drift found whose worker died; None where there is none, or nobody launched it."""
@@ -186,6 +202,17 @@ class Change:
             if job.kind == "drift" and not (done := self._launcher.take_up(job)).open:
                 return done
         return None
+
+    def _other_inputs(self, account: Standing, look: WorkspaceLook) -> list[str]:
+        """The plain inputs of the workspace that are not those of the applied version. One that it lacks has the
+        default of the Terraform code, and the plan tells what that would do."""
+        there = {variable.name: variable.value for variable in look.variables if not variable.secure}
+        hidden = (*self._secrets.values(), self._key)
+        return [
+            masked(f'{one.name} is "{there[one.name]}" in the workspace, applied was "{one.value}"', hidden)
+            for one in inputs_of(account.state, {})
+            if one.name in there and not same_value(there[one.name], one.value)
+        ]
 
     def _same_inputs(self, look: WorkspaceLook, plan: Job) -> None:
         if self._fingerprint(look) != plan.fingerprint:

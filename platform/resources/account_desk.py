@@ -78,7 +78,7 @@ class AccountDesk:
                 self._schematics(database, key, lease, tuple(secrets.values())) as schematics,
             ):
                 workspace = schematics.workspace(account.workspace_id)
-                yield Change(book, workspace, lease, terms, secrets, key, self._keep_log, tell)
+                yield Change(book, workspace, lease, terms, secrets, key, self.keep_log, tell)
 
     def stop(self, name: str, by: str, *, again: bool = False) -> Job:
         """Asks Schematics to end the account's running job in good order: the job. How it ended is written by the run
@@ -135,7 +135,11 @@ class AccountDesk:
             raise SettingsError("schematics.api_key is missing.", remedy="Name it in the target: {env: NAME}.")
         return key
 
-    def _keep_log(self, job: Job, text: str) -> str:
-        key = f"accounts/{job.account}/v{job.version}/{job.kind}-{job.attempt}.log"
-        open_store(self.settings.stores.data).put(key, text.encode(), "text/plain; charset=utf-8")
+    def keep_log(self, job: Job, text: str) -> str:
+        """Keeps the job's log: its key. Another job's log is left alone: a restored database numbers versions anew."""
+        key, body = f"accounts/{job.account}/v{job.version}/{job.kind}-{job.attempt}.log", text.encode()
+        store, kind = open_store(self.settings.stores.data), "text/plain; charset=utf-8"
+        if not store.put_if_absent(key, body, kind) and store.get(key).body != body:
+            key = f"{key.removesuffix('.log')}-{job.activity_id}.log"
+            store.put(key, body, kind)
         return key

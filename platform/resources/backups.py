@@ -117,7 +117,9 @@ def look(settings: Settings, archive: BackupArchive, dagster_home: Path, from_ta
     return places
 
 
-def restore(settings: Settings, archive: BackupArchive, dagster_home: Path) -> Outcome:
+def restore(
+    settings: Settings, archive: BackupArchive, dagster_home: Path, *, trust_workspaces: bool = False
+) -> Outcome:
     """Puts every part of a verified backup in its place, each in one step; what was there is kept aside.
 
     Everything is unpacked before the first is put in place. `look` has been asked before.
@@ -136,6 +138,7 @@ def restore(settings: Settings, archive: BackupArchive, dagster_home: Path) -> O
                 manifest.revision or "",
                 lambda table: archive.lines(parts[name]) if (name := f"database/{table}.jsonl") in parts else (),
                 stamp,
+                trust_workspaces=trust_workspaces,
             )
             aside["database"], paused = done.aside, done.paused
         if unpacked:

@@ -23,6 +23,7 @@ from resources.account_tables import Account, Audit, Base, Pace
 from resources.database import AccountsDatabase, migrate
 
 RESTORE = "vigie restore"  # the actor of what a restore does to accounts
+_LOOK_FIRST = "restored from a backup: look for drift and at its workspace, then resume it"
 _REVISIONS = "alembic_version"
 _AT_ONCE = 500  # rows in one statement
 Lines = Callable[[str], Iterable[bytes]]
@@ -74,26 +75,36 @@ def is_there(url: str) -> bool:
     return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").exists()
 
 
-def load(url: str, password: str | None, migrations: Path, revision: str, lines: Lines, stamp: str) -> Restored:
+def load(
+    url: str,
+    password: str | None,
+    migrations: Path,
+    revision: str,
+    lines: Lines,
+    stamp: str,
+    *,
+    trust_workspaces: bool = False,
+) -> Restored:
     """Makes the tables anew from `lines` (table -> its rows), in one step, and brings them to the newest revision.
 
-    The old ones are kept aside. An account that was not at rest is paused: what was launched for it after the backup is
-    not in these tables, and nothing shall be launched twice. Any error leaves what was there.
+    The old ones are kept aside. Every account with a workspace is paused: what was launched for it after the backup is
+    not in these tables, and shall be neither launched twice nor undone. With `trust_workspaces`, only those that were
+    in the middle of a change. Any error leaves what was there.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _load_file(Path(parsed.database or ""), migrations, revision, lines, stamp)
+        return _load_file(Path(parsed.database or ""), migrations, revision, lines, stamp, trust_workspaces)
     with closing(AccountsDatabase(url, password)) as database, database.connection() as connection:
         aside = _move_aside(connection, f"before_restore_{stamp}".lower())
-        return Restored(aside, _fill(connection, migrations, revision, lines))
+        return Restored(aside, _fill(connection, migrations, revision, lines, trust_workspaces))
 
 
-def _load_file(path: Path, migrations: Path, revision: str, lines: Lines, stamp: str) -> Restored:
+def _load_file(path: Path, migrations: Path, revision: str, lines: Lines, stamp: str, trusted: bool) -> Restored:
     made, aside = path.with_name(f".restoring-{path.name}"), path.with_name(f"{path.name}.before-{stamp}")
     made.unlink(missing_ok=True)
     try:
         with closing(AccountsDatabase(f"sqlite:///{made}")) as database, database.connection() as connection:
-            paused = _fill(connection, migrations, revision, lines)
+            paused = _fill(connection, migrations, revision, lines, trusted)
         there = path.exists()
         if there:
             with closing(AccountsDatabase(f"sqlite:///{path}")) as old, old.connection():
@@ -106,7 +117,7 @@ def _load_file(path: Path, migrations: Path, revision: str, lines: Lines, stamp:
         made.unlink(missing_ok=True)
 
 
-def _fill(connection: Connection, migrations: Path, revision: str, lines: Lines) -> tuple[str, ...]:
+def _fill(connection: Connection, migrations: Path, revision: str, lines: Lines, trusted: bool) -> tuple[str, ...]:
     migrate(connection, migrations, revision)
     for table in _tables(connection):
         rows: list[dict[str, Any]] = []
@@ -119,19 +130,20 @@ def _fill(connection: Connection, migrations: Path, revision: str, lines: Lines)
             connection.execute(table.insert(), rows)
         _go_on_counting(connection, table)
     migrate(connection, migrations)
-    return _pause(connection)
+    return _pause(connection, trusted)
 
 
-def _pause(connection: Connection) -> tuple[str, ...]:
+def _pause(connection: Connection, trusted: bool) -> tuple[str, ...]:
     now, names = datetime.now(UTC), []
     with Session(bind=connection, join_transaction_mode="create_savepoint") as session, session.begin():
         for account in session.scalars(select(Account).order_by(Account.name)):
             account.lease_holder = account.lease_until = None
-            if account.desired_version == account.applied_version or account.mode == "paused":
+            at_rest = account.desired_version == account.applied_version
+            if account.mode == "paused" or (at_rest and (trusted or account.schematics_workspace_id is None)):
                 continue
             detail = {"from": account.mode, "to": "paused"}
             session.add(Audit(at=now, actor=RESTORE, account=account.name, action="mode", detail=detail))
-            account.mode, account.status_reason = "paused", "restored from a backup: look at its workspace first"
+            account.mode, account.status_reason = "paused", _LOOK_FIRST
             names.append(account.name)
     return tuple(names)
 

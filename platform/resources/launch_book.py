@@ -178,15 +178,17 @@ class LaunchBook:
             _applied(session, row, account.version, "nothing to apply")
             _audit(session, account.name, "nothing to apply", {"version": account.version})
 
-    def drift_seen(self, account: Standing, job: Job) -> None:
-        """Writes what a look for drift found; an account that reverts gets its own content as a new version."""
-        found = "" if job.counts and job.counts.nothing else str(job.counts or "counts unknown")
+    def drift_seen(self, account: Standing, job: Job, inputs: Sequence[str] = ()) -> None:
+        """Writes what a look for drift found. An account that reverts gets its own content as a new version where the
+        plan would do something; inputs alone that were applied since are for people to judge."""
+        at_rest = job.counts is not None and job.counts.nothing
+        found = "" if at_rest and not inputs else "; ".join((str(job.counts or "counts unknown"), *inputs))
         with self._database.transaction() as session:
             row = locked_account(session, account.name)
             row.drift, row.drift_seen_at = found, datetime.now(UTC)
             _audit(session, account.name, "drift" if found else "no drift", {"version": job.version, "plan": found})
             mends = row.drift_policy == "revert" and row.mode in ("auto", "manual") and job.counts is not None
-            if found and mends and row.desired_version == job.version:
+            if not at_rest and mends and row.desired_version == job.version:
                 again_as(session, row, job.version, "revert", VIGIE, f"drift: {found}")
 
     def give_up(self, account: str, version: int, reason: str) -> None:

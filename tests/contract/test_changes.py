@@ -212,7 +212,7 @@ def test_a_look_for_drift_whose_worker_died_is_taken_up(alpha: Alpha) -> None:
     intent = alpha.book.intend("alpha", 2, "drift", "f" * 64, [])
     with alpha.wire() as schematics:
         schematics.workspace(alpha.workspace).launch("plan")  # launched, and the worker died before it wrote so
-    found = alpha.work(lambda change: change.look_for_drift("alpha"))
+    found = alpha.work(lambda change: change.look_for_drift("alpha")).job
     assert found.id == intent.id
     assert alpha.launches() == {"plan": 2, "apply": 1}
 
