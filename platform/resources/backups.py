@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from domain.backup_manifest import Kind, Manifest, check_restorable
-from domain.errors import ConfigError, MissingError, RefusedError
+from domain.errors import ConfigError, MissingError, PermanentError, RefusedError, VigieError
 from resources import database_copy
 from resources.backup_archive import ArchiveWriter, BackupArchive, opened, writing
 from resources.database import open_database
@@ -30,6 +30,7 @@ from resources.secrets import read_secret
 from settings import DuckDBWarehouse, S3Location, Settings
 
 _FILE = "warehouse/warehouse.duckdb"
+_RESTORING = ".restoring-"
 _S3 = "s3://"
 _LARGEST_PUT = 5_000_000_000  # bytes that S3 takes at once
 
@@ -122,36 +123,60 @@ def restore(
 ) -> Outcome:
     """Puts every part of a verified backup in its place, each in one step; what was there is kept aside.
 
-    Everything is unpacked before the first is put in place. `look` has been asked before.
+    Everything is unpacked, and the warehouse is nobody else's, before the first is put in place. An error after that
+    says what is replaced already. `look` has been asked before.
     """
-    manifest, stamp = archive.manifest, f"{datetime.now(UTC):%Y%m%dt%H%M%S}"
+    stamp = f"{datetime.now(UTC):%Y%m%dt%H%M%S}"
     aside: dict[Kind, str] = {}
     paused: Sequence[str] = ()
-    unpacked = _unpacked(settings, archive)
-    try:
-        if manifest.of("database"):
-            parts = {part.name: part for part in manifest.of("database")}
-            done = database_copy.load(
-                settings.database.url,
-                read_secret(settings, settings.database.password),
-                settings.migrations,
-                manifest.revision or "",
-                lambda table: archive.lines(parts[name]) if (name := f"database/{table}.jsonl") in parts else (),
-                stamp,
-                trust_workspaces=trust_workspaces,
-            )
-            aside["database"], paused = done.aside, done.paused
-        if unpacked:
-            warehouse = _warehouse(settings)
-            old = warehouse.path.with_name(f"{warehouse.path.name}.before-{stamp}")
-            warehouse.replace_with(unpacked, old)
-            aside["warehouse"] = str(old) if old.exists() else ""
-    finally:
-        if unpacked:
-            unpacked.unlink(missing_ok=True)
-    if manifest.of("history"):
-        aside["history"] = _restore_history(archive, dagster_home, stamp)
+    with _unpacked_warehouse(settings, archive) as warehouse, _unpacked_history(archive, dagster_home) as history:
+        try:
+            with _replacing(settings, warehouse, stamp) as old_warehouse:
+                if archive.manifest.of("database"):
+                    done = _load_database(settings, archive, stamp, trust_workspaces)
+                    aside["database"], paused = done.aside, done.paused
+            if warehouse:
+                aside["warehouse"] = str(old_warehouse) if old_warehouse.exists() else ""
+            if history:
+                aside["history"] = str(dagster_home / f"before-{stamp}")
+                if not _put_history(history, dagster_home, Path(aside["history"])):
+                    aside["history"] = ""
+        except (VigieError, OSError) as error:
+            said = disk_error(error, archive.shown) if isinstance(error, OSError) else error
+            if not aside:
+                raise said from error
+            replaced = "; ".join(f"{kind}, kept: {old or 'there was none'}" for kind, old in aside.items())
+            raise PermanentError(
+                f"the restore is not whole: {said} Replaced already: {replaced}.",
+                where=archive.shown,
+                remedy="Mend the cause and restore again; or put what was kept back in its place.",
+            ) from error
     return Outcome(aside, paused)
+
+
+def _load_database(settings: Settings, archive: BackupArchive, stamp: str, trust: bool) -> database_copy.Restored:
+    parts = {part.name: part for part in archive.manifest.of("database")}
+    return database_copy.load(
+        settings.database.url,
+        read_secret(settings, settings.database.password),
+        settings.migrations,
+        archive.manifest.revision or "",
+        lambda table: archive.lines(parts[name]) if (name := f"database/{table}.jsonl") in parts else (),
+        stamp,
+        trust_workspaces=trust,
+    )
+
+
+@contextmanager
+def _replacing(settings: Settings, unpacked: Path | None, stamp: str) -> Iterator[Path]:
+    """Puts the unpacked warehouse in place at the end, held from the beginning: where its old file goes."""
+    if unpacked is None:
+        yield Path()
+        return
+    warehouse = _warehouse(settings)
+    old = warehouse.path.with_name(f"{warehouse.path.name}.before-{stamp}")
+    with warehouse.replaced_by(unpacked, old):
+        yield old
 
 
 def _write(settings: Settings, path: Path, now: datetime, dagster_home: Path | None) -> Manifest:
@@ -198,40 +223,67 @@ def _add_history(archive: ArchiveWriter, home: Path) -> None:
             copy.unlink()
 
 
-def _unpacked(settings: Settings, archive: BackupArchive) -> Path | None:
-    """The warehouse's file, unpacked beside its place and looked through."""
+@contextmanager
+def _unpacked_warehouse(settings: Settings, archive: BackupArchive) -> Iterator[Path | None]:
+    """The warehouse's file, unpacked beside its place and looked through; what is left of it goes at the end."""
     parts = archive.manifest.of("warehouse")
     if not parts:
-        return None
+        yield None
+        return
     warehouse = _warehouse(settings)
-    made = warehouse.path.with_name(f".restoring-{warehouse.path.name}")
+    made = warehouse.path.with_name(f"{_RESTORING}{warehouse.path.name}")
     made.unlink(missing_ok=True)
-    archive.extract(parts[0], made)
-    if DuckdbWarehouse(made).counted() != parts[0].rows:
-        made.unlink()
-        raise RefusedError(
-            "the warehouse in it has other tables than the manifest says; nothing was restored.", where=archive.shown
-        )
-    return made
+    try:
+        archive.extract(parts[0], made)
+        if DuckdbWarehouse(made).counted() != parts[0].rows:
+            raise RefusedError(
+                "the warehouse in it has other tables than the manifest says; nothing was restored.",
+                where=archive.shown,
+            )
+        yield made
+    finally:
+        made.unlink(missing_ok=True)
 
 
-def _restore_history(archive: BackupArchive, home: Path, stamp: str) -> str:
-    aside = home / f"before-{stamp}"
-    moved = False
-    for path in _history_files(home):
+@contextmanager
+def _unpacked_history(archive: BackupArchive, home: Path) -> Iterator[Path | None]:
+    """Dagster's files, unpacked in a folder beside their places; what is left of it goes at the end."""
+    parts = archive.manifest.of("history")
+    if not parts:
+        yield None
+        return
+    made = home / f"{_RESTORING}history"
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        for part in parts:
+            archive.extract(part, made / part.name.removeprefix("history/"))
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _put_history(unpacked: Path, home: Path, aside: Path) -> bool:
+    """Moves the old files aside and the unpacked ones into place; nothing is copied. Whether there were old ones."""
+    old = _history_files(home)
+    for path in old:
         for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
             if file.exists():
-                target = aside / file.relative_to(home)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(file, target)
-                moved = True
-    for part in archive.manifest.of("history"):
-        archive.extract(part, home / part.name.removeprefix("history/"))
-    return str(aside) if moved else ""
+                _move(file, aside / file.relative_to(home))
+    for path in [path for path in unpacked.rglob("*") if path.is_file()]:
+        _move(path, home / path.relative_to(unpacked))
+    return bool(old)
+
+
+def _move(file: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    file.rename(to)
 
 
 def _history_files(home: Path) -> list[Path]:
-    return [path for path in home.rglob("*.db") if not any(part.startswith("before-") for part in path.parts)]
+    """Those in use: neither kept by an earlier restore nor left over from one that was cut short."""
+    return [
+        path for path in home.rglob("*.db") if not path.relative_to(home).parts[0].startswith(("before-", _RESTORING))
+    ]
 
 
 def _there(settings: Settings, kind: Kind, dagster_home: Path) -> tuple[str, dict[str, int]]:

@@ -175,14 +175,20 @@ class DuckdbWarehouse:
         with self._connection(read_only=True) as connection:
             return self._counted(connection)
 
-    def replace_with(self, path: Path, aside: Path) -> None:
-        """Puts another DuckDB file in this one's place at once; the old one, where there is one, is kept `aside`."""
+    @contextmanager
+    def replaced_by(self, path: Path, aside: Path) -> Iterator[None]:
+        """Puts another DuckDB file in this one's place once the block is over without an error; nobody else has the
+        file meanwhile. The old one, where there is one, is kept `aside`."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            with self._connection(read_only=False) as connection:  # nobody else has it now
-                connection.execute("checkpoint")
+        if not self.path.exists():
+            yield
+            path.replace(self.path)
+            return
+        with self._connection(read_only=False) as connection:
+            connection.execute("checkpoint")
+            yield
             aside.hardlink_to(self.path)
-        path.replace(self.path)
+            path.replace(self.path)
 
     @staticmethod
     def _counted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
