@@ -206,8 +206,12 @@ def _add_warehouse(settings: Settings, archive: ArchiveWriter, folder: Path) -> 
 
 
 def _add_history(archive: ArchiveWriter, home: Path) -> None:
-    """Every SQLite file by SQLite's own backup, the index first: the runs' files hold what it names."""
-    files = sorted(_history_files(home), key=lambda path: (path.name != "index.db", str(path)))
+    """Every SQLite file by SQLite's own backup, while a daemon may write. Cursors first: one that is too old asks
+    again, one ahead of the events never asks. Then the index of events: the runs' files hold what it names."""
+    first = ("schedules.db", "index.db")
+    files = sorted(
+        _history_files(home), key=lambda path: (first.index(path.name) if path.name in first else 2, str(path))
+    )
     if not files:
         raise MissingError(
             "Dagster keeps nothing in files there.",

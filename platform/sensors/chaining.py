@@ -31,7 +31,7 @@ from jobs import Stages
 from partitions import CLIENTS, Partitions, monday, range_tags, split
 from resources.archive import Archive
 from resources.object_store import ObjectStoreResource
-from sensors.events import last_event, materialized_since, runs_that_built
+from sensors.events import last_event, looked_up_to, materialized_since, newest_event, runs_that_built
 
 _LONGEST_WAIT = 20 * 60.0  # seconds that cells wait for others to join them in one build
 _OBSERVATIONS = 100  # of client_items, the newest: how far back the mark of a rebuilt history is looked for
@@ -50,7 +50,9 @@ def warehouse_due_sensor(partitions: Partitions, stages: Stages, seconds: int) -
     def warehouse_due(context: SensorEvaluationContext, data_store: ObjectStoreResource) -> SensorResult | SkipReason:
         instance = context.instance
         archive, requests = Archive(data_store.store()), []
-        known = int(context.cursor or max(_asked_up_to(instance, archive), _rebuilt_up_to(instance)))
+        known = looked_up_to(instance, context.cursor)
+        if known is None:
+            known = max(_asked_up_to(instance, archive), _rebuilt_up_to(instance))
         if stages.items.under_way(instance) and not _waited_long(instance, known):
             return SkipReason("waiting for client_items in progress: their cells are one batch.")
         cells, end = materialized_since(instance, CLIENT_ITEMS, known)
@@ -89,7 +91,9 @@ def newsletters_due_sensor(stages: Stages, seconds: int) -> SensorDefinition:
         instance = context.instance
         if stages.warehouse.under_way(instance):
             return SkipReason("waiting for models in progress.")
-        after = int(context.cursor) if context.cursor else last_event(instance, NEWSLETTER)
+        after = looked_up_to(instance, context.cursor)
+        if after is None:
+            after = last_event(instance, NEWSLETTER)
         runs, end = runs_that_built(instance, LAST_MODEL, after)
         if not runs:
             return SkipReason("no model was built since the last look.")
@@ -130,10 +134,13 @@ def count_statuses(instance: DagsterInstance, partitions: Partitions) -> None:
 
 def _asked_up_to(instance: DagsterInstance, archive: Archive) -> int:
     """Where a lost cursor was. A batch is named after the event it ends with: the highest number whose batches have all
-    become runs. One that was kept and never asked for (its tick died) is asked for again with what came after it."""
+    become runs. One that was kept and never asked for (its tick died) is asked for again with what came after it. One
+    ahead of every event is of another instance, or of this one before it was restored."""
     numbers: dict[int, list[str]] = {}
+    newest = newest_event(instance)
     for batch_id in archive.batch_ids():
-        numbers.setdefault(int(batch_id.partition("-")[0]), []).append(batch_id)
+        if (number := int(batch_id.partition("-")[0])) <= newest:
+            numbers.setdefault(number, []).append(batch_id)
     for number in sorted(numbers, reverse=True):
         if all(instance.get_runs_count(RunsFilter(tags={BATCH_TAG: batch_id})) for batch_id in numbers[number]):
             return number

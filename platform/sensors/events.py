@@ -17,6 +17,17 @@ def last_event(instance: DagsterInstance, asset: str) -> int:
     return (records[0].asset_entry.last_materialization_storage_id or 0) if records else 0
 
 
+def looked_up_to(instance: DagsterInstance, cursor: str | None) -> int | None:
+    """The storage id that a sensor has looked up to. None where its cursor is lost, or is ahead of every event, as
+    after a restore of older events: nothing new would be seen until their ids have caught up."""
+    return int(cursor) if cursor and int(cursor) <= newest_event(instance) else None
+
+
+def newest_event(instance: DagsterInstance) -> int:
+    """The highest storage id of any event, 0 where there is none."""
+    return instance.event_log_storage.get_maximum_record_id() or 0
+
+
 def materialized_since(instance: DagsterInstance, asset: str, after: int) -> tuple[set[str], int]:
     """The partitions that materialized after a storage id, and the id of the last of those events."""
     records = _records_since(instance, asset, after)

@@ -1,10 +1,11 @@
 """A restore is one step: what keeps it from its end is found before anything is replaced, or what is replaced is said.
-SQLite, DuckDB, files."""
+And the history in a backup that was made beside a daemon: no cursor is ahead of the events. SQLite, DuckDB, files."""
 
 import multiprocessing
 import os
 import resource
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -133,3 +134,25 @@ def test_a_restore_that_ends_early_says_what_it_has_replaced_and_where_the_newer
     assert f"Replaced already: database, kept: {kept}; history" in str(raised.value)
     with closing(AccountsDatabase(f"sqlite:///{kept}")) as newer:
         assert {account.name for account in newer.accounts()} == {"alpha", "later"}
+
+
+def test_a_cursor_in_a_backup_is_never_ahead_of_its_events(settings: Settings, home: Path, tmp_path: Path) -> None:
+    """A daemon works meanwhile. A cursor that is too old asks twice, one ahead of the events never asks."""
+    over = threading.Event()
+
+    def daemon() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            write(home, INDEX, number)
+            write(home, CURSORS, number)
+
+    working = threading.Thread(target=daemon)
+    working.start()
+    try:
+        back_up(settings, str(tmp_path / "b.zip"), home)
+    finally:
+        over.set()
+        working.join()
+    put_back(settings, str(tmp_path / "b.zip"), home)
+    assert newest(home, CURSORS) <= newest(home, INDEX)

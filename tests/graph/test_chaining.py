@@ -36,6 +36,8 @@ from tests.graph.recorded import (
     spans_of,
 )
 
+AHEAD = "999999999"  # of every event: the events are of an older backup than the cursor
+
 
 class TestWarehouseDue(Recorded):
     """dbt, for what materialized."""
@@ -64,7 +66,7 @@ class TestWarehouseDue(Recorded):
         assert batches(platform, requests) == [far, sorted(near)]
         assert len({request.run_key for request in requests}) == 2
 
-    @pytest.mark.parametrize("lost", [None, ""])
+    @pytest.mark.parametrize("lost", [None, "", AHEAD])
     def test_a_lost_cursor_asks_for_nothing_again(self, platform: Platform, lost: str | None) -> None:
         build_cells(platform, ("acme", DAYS[0]), ("acme", DAYS[9]))
         assert len(asks(platform, "warehouse_due")) == 2
@@ -250,6 +252,11 @@ class TestNewslettersDue(Recorded):
         build_models(platform, [DAYS[14], DAYS[0]], ("acme", DAYS[14]), ("acme", DAYS[0]))
         wanted = [f"acme|{monday(DAYS[14])}", f"acme|{monday(DAYS[0])}"]
         assert keys_of(platform, asks(platform, "newsletters_due")) == wanted
+
+    def test_a_cursor_ahead_of_every_event_begins_anew(self, platform: Platform) -> None:
+        platform.cursors["newsletters_due"] = AHEAD
+        build_models(platform, [DAYS[0]], ("beta", DAYS[0]))
+        assert cells_of(asks(platform, "newsletters_due")) == [(f"beta|{monday(DAYS[0])}",) * 2]
 
     def test_days_that_a_person_built_are_the_week_of_every_client(self, platform: Platform) -> None:
         build_models(platform, [DAYS[0]])
