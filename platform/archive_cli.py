@@ -38,8 +38,9 @@ def archive(
             )
         out.print("what was made stays in the store and the warehouse")
         if dry_run:
-            out.print(f"nothing is changed; without --dry-run {asked.file} says: first_day: {before}")
+            out.print(f"nothing is changed; archived is what {asked.file} says: first_day: {before}")
             return
+        asked.check_ours()
         if not yes:
             typer.confirm(f"Write first_day: {before} to {asked.file}?", abort=True)
         asked.write()

@@ -4,9 +4,11 @@ Here: counting on the instance, the one line of the target's file. Not here: wha
 `keep_days` (domain.partition_counts). No object and no row is touched.
 """
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,7 +18,7 @@ from dagster import AssetKey, DagsterInstance
 from backfilling import grid_of, instance_of
 from definitions import build_definitions
 from domain.asked_partitions import AskedError
-from domain.errors import PermanentError, TransientError
+from domain.errors import PermanentError, RefusedError, TransientError
 from domain.partition_counts import leaving
 from partitions import today
 from resources.partition_states import PartitionStates
@@ -85,20 +87,50 @@ class Archiving:
             )
         return sorted(found, key=lambda one: -one.partitions)
 
+    def check_ours(self) -> None:
+        """Raises RefusedError where the target's file is not this machine's alone to write."""
+        if self._settings.instance != "machine":
+            raise RefusedError(
+                "the instance has other machines, and each has this file: changing one would part them.",
+                where=self.file,
+                remedy=self._by_hand(),
+            )
+
     def write(self) -> None:
         """Moves the first day in the target's file. Raises an error, and changes nothing, where that is not safe."""
+        self.check_ours()
         if runs_under_way(self._instance):
             raise TransientError(
                 "runs are under way, and may be about days that leave.",
                 where=self.file,
                 remedy="Wait for them, or cancel them, then archive again.",
             )
-        text = self._path.read_text(encoding="utf-8")
-        moved, found = _FIRST_DAY.subn(rf"\g<1>\g<2>{self._first_kept}\g<3>", text)
-        if found != 1:
-            raise PermanentError(
-                "first_day is not written as a day.",
+        file = self._path.resolve()
+        written = file.with_name(f".{file.name}.{os.getpid()}")
+        try:
+            text = file.read_text(encoding="utf-8")
+            moved, found = _FIRST_DAY.subn(rf"\g<1>\g<2>{self._first_kept}\g<3>", text)
+            if found != 1:
+                raise PermanentError(
+                    "first_day is not written as a day.",
+                    where=self.file,
+                    remedy=f"Set it yourself: first_day: {self._first_kept}",
+                )
+            written.write_text(moved, encoding="utf-8")
+            shutil.copymode(file, written)
+            written.replace(file)
+        except OSError as error:
+            with suppress(OSError):
+                written.unlink(missing_ok=True)
+            raise RefusedError(
+                f"it cannot be written ({error.strerror}); nothing was changed.",
                 where=self.file,
-                remedy=f"Set it yourself: first_day: {self._first_kept}",
-            )
-        self._path.write_text(moved, encoding="utf-8")
+                remedy=self._by_hand(),
+            ) from error
+
+    def _by_hand(self) -> str:
+        line = f"first_day: {self._first_kept}"
+        return (
+            f"Write this line into that file of every machine, or build the image with it: {line}. "
+            "Then start code location, daemon, web and workers anew."
+        )

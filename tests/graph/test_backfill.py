@@ -1,5 +1,6 @@
 """Backfills of any selection: a scattered one is one run, and each of its partitions has its own outcome."""
 
+import os
 from datetime import date, timedelta
 
 import pytest
@@ -11,8 +12,10 @@ from assets.partition_counts import partitions_few_enough
 from backfilling import Backfill, Question
 from domain.asked_partitions import AskedError
 from domain.backfills import Batch, cell_batches
+from domain.errors import RefusedError
 from partitions import Partitions, today
 from resources.object_store import ObjectStore, open_store
+from settings import choice, target_file
 from tests.graph.conftest import Platform
 from tests.graph.test_outcomes import re_execute
 
@@ -124,6 +127,26 @@ def test_archiving_counts_what_leaves_moves_the_first_day_and_touches_no_data(kn
         assert list(after.grid.columns) == DAYS[2:]
         assert after.keys == [f"broken|{DAYS[2]}"]
     assert {info.key: info.etag for info in data_of(known).list("")} == objects
+
+
+def test_the_first_day_of_many_machines_is_moved_by_hand_on_all_of_them(known: Platform) -> None:
+    file, fleet = target_file(choice()), known.settings.model_copy(update={"instance": "fleet"})
+    before = file.read_bytes()
+    with pytest.raises(RefusedError, match=f"every machine, or build the image with it: first_day: {DAYS[2]}"):
+        Archiving(fleet, known.instance, file, date.fromisoformat(DAYS[2])).write()
+    assert file.read_bytes() == before
+
+
+def test_a_targets_file_that_cannot_be_written_stays_as_it_is(known: Platform) -> None:
+    file = target_file(choice())
+    before = file.read_bytes()
+    (file.parent / f".{file.name}.{os.getpid()}").mkdir()  # where the new file would be written
+    with (
+        Archiving.opened(DAYS[2]) as asked,
+        pytest.raises(RefusedError, match=f"cannot be written .*first_day: {DAYS[2]}"),
+    ):
+        asked.write()
+    assert file.read_bytes() == before
 
 
 def test_a_thousand_clients_are_warned_of_before_they_are_too_many(known: Platform) -> None:
