@@ -36,7 +36,8 @@ def partition_checks(partitions: Partitions, keep_days: int | None) -> list[Asse
 def partitions_few_enough(
     instance: DagsterInstance, partitions: Partitions, keep_days: int | None = None
 ) -> AssetCheckResult:
-    """Passed below 80,000 partitions now and with 90 more days; else a warning that says what to do."""
+    """Passed below 80,000 partitions now and with 90 more days, with `keep_days` below 100,000; else a warning that
+    says what to do."""
     grid = Grid("client x day", instance.get_dynamic_partitions(CLIENTS), partitions.days.get_partition_keys())
     count = count_of(CLIENT_ITEMS, grid, keep_days)
     return AssetCheckResult(

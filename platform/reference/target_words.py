@@ -20,7 +20,10 @@ TARGET: Mapping[str, Meaning] = {
     "Settings.project_root": "Where the project is.",
     "Settings.first_day": ("The first day partition; earlier days do not exist.", "2026-11-01"),
     "Settings.history_days": "How many days back a new client is built.",
-    "Settings.keep_days": ("Older days leave the graph by themselves, their data stays; null: never.", 400),
+    "Settings.keep_days": (
+        "Older days leave the graph, by whole weeks, when Dagster starts; their data stays; null: never.",
+        400,
+    ),
     "Settings.stores": "The three buckets.",
     "Settings.database": "The accounts' database.",
     "Settings.warehouse": "Where the models are: `kind: duckdb` or `kind: bigquery`.",

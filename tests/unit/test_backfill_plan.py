@@ -165,21 +165,44 @@ def test_days_that_leave_by_themselves_keep_an_asset_small() -> None:
     assert remark_on(count_of("client_items", fleet(900, 45))) != ""
 
 
-def test_the_first_kept_day_moves_at_the_starts_of_months_only() -> None:
+def test_a_bound_below_the_ceiling_is_nothing_to_warn_of() -> None:
+    for days in (90, 97):
+        assert remark_on(count_of("client_items", fleet(1000, days), keep_days=90)) == ""
+
+
+def test_a_bound_above_the_ceiling_names_the_value_that_fits() -> None:
+    said = remark_on(count_of("client_items", fleet(1100, 90), keep_days=90))
+    assert "keep_days is 90, and with 1,100 clients 83 fit." in said
+    assert remark_on(count_of("client_items", fleet(1100, 90), keep_days=83)) == ""
+    assert "several targets" in remark_on(count_of("client_items", fleet(20_000, 5), keep_days=90))
+
+
+def test_days_that_should_have_left_are_said_to_leave_at_a_start() -> None:
+    assert "start it anew" in remark_on(count_of("client_items", fleet(1000, 101), keep_days=90))
+
+
+def test_the_value_that_fits_is_the_largest_one() -> None:
+    weeks = Grid("client x week", [f"c{n}" for n in range(9000)], ["2026-11-16"])
+    fitting = count_of("newsletter", weeks, keep_days=400).fitting
+    assert not count_of("newsletter", weeks, keep_days=fitting).near
+    assert count_of("newsletter", weeks, keep_days=fitting + 7).near
+
+
+def test_the_first_kept_day_moves_at_the_starts_of_weeks_only() -> None:
     first = date(2026, 1, 15)
     assert first_kept_day(first, None, TODAY) == first
-    assert first_kept_day(first, 90, TODAY) == date(2026, 8, 1)  # 90 days ago is 23 August
+    assert first_kept_day(first, 90, TODAY) == date(2026, 8, 17)  # 90 days ago is Sunday, 23 August
     assert first_kept_day(first, 3000, TODAY) == first
     moved = {first_kept_day(first, 60, date(2026, 6, 1) + timedelta(days=n)) for n in range(92)}
-    assert all(day.day == 1 for day in moved)
-    assert len(moved) == 4  # over three months
+    assert all(day.weekday() == 0 for day in moved)
+    assert len(moved) == 14  # in 13 weeks and a day
 
 
 @settings(deadline=None)
 @given(st.integers(min_value=1, max_value=400), st.dates(date(2026, 1, 1), date(2030, 1, 1)))
 def test_every_one_of_the_days_to_keep_is_kept(keep: int, today: date) -> None:
     kept = first_kept_day(date(2020, 1, 1), keep, today)
-    assert keep <= (today - kept).days <= keep + 30
+    assert keep <= (today - kept).days <= keep + 6
 
 
 def test_a_week_stays_until_its_last_day_has_left() -> None:
