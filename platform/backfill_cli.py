@@ -45,7 +45,7 @@ def backfill(
     from backfilling import Backfill, Question
 
     with errors_in_words():
-        if keys and (clients or first or last or days):
+        if keys and (clients, first, last, days) != (None, None, None, None):
             raise typer.BadParameter("comes alone: a file says clients and days already.", param_hint="--keys")
         lines = _lines(keys) if keys else None
         question = Question(what, clients, first, last, days, lines, failed=failed, missing=missing)

@@ -73,7 +73,7 @@ def asked_clients(text: str | None, grid: Grid) -> list[str]:
         return list(grid.rows)
     if grid.kind == "day":
         raise AskedError("has no clients: its partitions are days.", where="--clients", remedy="Leave --clients out.")
-    names = _words(text)
+    names = _words(text, "--clients")
     known = set(grid.rows)
     if unknown := [name for name in names if name not in known]:
         raise AskedError(
@@ -90,12 +90,12 @@ def asked_days(first: str | None, last: str | None, days: str | None, grid: Grid
     A day stands for its week where the partitions are weeks. Raises AskedError for what is no day, for days before
     the first partition and for days to come.
     """
-    if not (first or last or days):
+    if first is None and last is None and days is None:
         return list(grid.columns)
     if grid.kind == "client":
         raise AskedError("has no days: its partitions are clients.", where="--from", remedy="Leave the days out.")
     start, end = _day(first, "--from"), _day(last, "--to")
-    wanted = {_day(word, "--days") or today for word in _words(days)} if days else set()
+    wanted = {_day(word, "--days") or today for word in _words(days, "--days")} if days is not None else set()
     if start and end and end < start:
         raise AskedError(f"{start} is after {end}.", where="--from", remedy="Exchange --from and --to.")
     oldest = date.fromisoformat(grid.columns[0]) if grid.columns else today
@@ -133,14 +133,21 @@ def _column(day: date, grid: Grid) -> date:
 
 
 def _day(text: str | None, where: str) -> date | None:
+    if text is None:
+        return None
+    _words(text, where)
     try:
-        return date.fromisoformat(text) if text else None
+        return date.fromisoformat(text)
     except ValueError:
         raise AskedError(f"{text!r} is no day.", where=where, remedy="Write it as 2026-11-21.") from None
 
 
-def _words(text: str) -> list[str]:
-    return list(dict.fromkeys(word for word in (part.strip() for part in text.split(",")) if word))
+def _words(text: str, where: str) -> list[str]:
+    """An option that is given and says nothing is a slip, of a script's empty variable perhaps: never all, or none."""
+    words = list(dict.fromkeys(word for word in (part.strip() for part in text.split(",")) if word))
+    if not words:
+        raise AskedError("says nothing.", where=where, remedy="Name what you mean, or leave the option out.")
+    return words
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

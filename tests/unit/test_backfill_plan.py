@@ -126,6 +126,21 @@ def test_unknown_clients_are_refused_all_at_once_with_the_nearest_name() -> None
     assert "unknown clients: alfa, nobody. Did you mean alpha?" in str(refused.value)
 
 
+@pytest.mark.parametrize("said", ["", ",", " , "])
+def test_an_option_that_is_given_and_says_nothing_is_refused(said: str) -> None:
+    """A script's variable was empty: that is neither all nor none."""
+    with pytest.raises(AskedError, match="--clients: says nothing"):
+        asked_clients(said, CELLS)
+    for option, first, last, days in (
+        ("--from", said, None, None),
+        ("--to", None, said, None),
+        ("--days", None, None, said),
+        ("--days", "2026-11-02", "2026-11-03", said),
+    ):
+        with pytest.raises(AskedError, match=f"{option}: says nothing"):
+            asked_days(first, last, days, CELLS, TODAY)
+
+
 def test_a_question_that_does_not_fit_the_partitions_is_refused() -> None:
     with pytest.raises(AskedError, match="its partitions are days"):
         asked_clients("alpha", BY_DAY)
