@@ -142,7 +142,7 @@ def restore(
                 if not _put_history(history, dagster_home, Path(aside["history"])):
                     aside["history"] = ""
         except (VigieError, OSError) as error:
-            said = disk_error(error, archive.shown) if isinstance(error, OSError) else error
+            said = disk_error(error, str(error.filename or archive.shown)) if isinstance(error, OSError) else error
             if not aside:
                 raise said from error
             replaced = "; ".join(f"{kind}, kept: {old or 'there was none'}" for kind, old in aside.items())
