@@ -164,7 +164,7 @@ class _Step:
             + more
             + waits,
             metadata={
-                "failed": MetadataValue.json(failed),
+                "failed_nodes": MetadataValue.json(failed),
                 "not_built": MetadataValue.json(skipped),
                 "attempts": self.number,
                 "remedy": "What succeeded stays. Mend the cause, then re-execute this run.",

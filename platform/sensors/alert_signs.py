@@ -25,6 +25,7 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from assets.account_jobs import account_jobs
+from assets.batched import batch_of
 from assets.names import CLIENT_FRESHNESS, FINDINGS, NO_DRIFT, SOURCE_HEALTH, STALE_SOURCE
 from domain.alert_causes import Kind, Sign
 from domain.deliveries import last_week
@@ -55,13 +56,13 @@ class Lookout:
 
     def __init__(self, desk: AlertDesk) -> None:
         self._desk = desk
-        self._runs = FailedRuns()
+        self._runs = FailedRuns(lambda tags: batch_of(desk.data, tags))
 
     def look(self, instance: DagsterInstance, graph: RepositoryDefinition, now: datetime) -> Seen:
         """Everything that is wrong now. A look that fails is a sign itself."""
         seen = Seen()
         looks: Sequence[tuple[str, set[Kind], Callable[[], list[Sign]]]] = (
-            ("runs", {"failure", "source"}, lambda: self._failures(instance, graph, now)),
+            ("runs", {"failure", "source"}, lambda: self._failures(instance, now, seen)),
             ("sensors", {"failure", "sensor"}, lambda: self._ticks(instance, graph, now)),
             ("daemons", {"daemon"}, lambda: self._daemons(instance, now)),
             ("checks", {"check", "source", "freshness"}, lambda: self._checks(instance, graph)),
@@ -77,7 +78,7 @@ class Lookout:
                 seen.unknown |= kinds
         return seen
 
-    def _failures(self, instance: DagsterInstance, graph: RepositoryDefinition, now: datetime) -> list[Sign]:
+    def _failures(self, instance: DagsterInstance, now: datetime, seen: Seen) -> list[Sign]:
         since = now - timedelta(days=self._desk.settings.alerts.look_back_days)
         with self._desk.book() as book:
             lasting = [alert.began for alert in book.open() if alert.kind in ("failure", "source")]
@@ -85,7 +86,10 @@ class Lookout:
         def counts(run: DagsterRun) -> bool:
             return run.job_name not in BY_PEOPLE  # who asks for it sees the answer
 
-        return self._runs.signs(instance, min([since, *lasting]), counts)
+        found = self._runs.signs(instance, min([since, *lasting]), counts)
+        if not found.all:
+            seen.unknown |= {"failure", "source"}
+        return found.signs
 
     def _ticks(self, instance: DagsterInstance, graph: RepositoryDefinition, now: datetime) -> list[Sign]:
         names = {one.name: InstigatorType.SENSOR for one in graph.sensor_defs}

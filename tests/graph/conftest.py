@@ -32,6 +32,7 @@ from local.examples import archive_earlier_days
 from local.instance import dagster_home, prepare
 from local.schematics_server import SchematicsEmulator
 from partitions import today
+from resources.alert_desk import AlertDesk
 from resources.archive import Archive
 from resources.config_bucket import CATALOG_KEY
 from resources.database import open_database
@@ -39,6 +40,8 @@ from resources.object_store import ObjectStore, open_store
 from resources.warehouse import Warehouse
 from resources.warehouse_resource import WarehouseResource
 from settings import PROJECT_ROOT, TARGETS, Settings, load_settings, own_targets
+from tests.contract.hook_server import HookServer, hook_server
+from tests.graph.alerting import desk_of
 
 PATHS = {source.key: source.path for source in SOURCES}
 HEALTHY = [source.key for source in SOURCES if source.write is not None]
@@ -258,3 +261,17 @@ def platform(
                 archive_earlier_days(site, platform.config, platform.archive, first, today())
                 site.requests.clear()
             yield platform
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[HookServer]:
+    """Where alerts are told."""
+    with hook_server() as server:
+        monkeypatch.setenv("VIGIE_HOOK", server.secret)
+        yield server
+
+
+@pytest.fixture
+def desk(platform: Platform, hook: HookServer) -> AlertDesk:
+    """The platform's alerts, told to the hook."""
+    return desk_of(platform)

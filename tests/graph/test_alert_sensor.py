@@ -1,17 +1,14 @@
 """The alerts sensor on the whole graph: what really fails is told, once by cause, and so is its end."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckSeverity,
     AssetKey,
     AssetMaterialization,
     DagsterInstance,
-    build_sensor_context,
 )
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.remote_origin import (
@@ -35,7 +32,6 @@ import cli
 from assets.names import CLIENT_FRESHNESS, CLIENT_ITEMS
 from domain.accounts import Demand, DesiredState
 from domain.ranges import Range, Rectangle
-from options import Alerts
 from partitions import client_day, rectangle_tags, today
 from resources.account_tables import Account
 from resources.alert_desk import AlertDesk
@@ -43,45 +39,15 @@ from resources.client_freshness import newest_days
 from resources.database import open_database
 from resources.object_store import open_store
 from sensors.alert_signs import ALERTS, Lookout
-from sensors.alerts import alerts_sensor
 from settings import own_targets
-from tests.contract.hook_server import HookServer, hook_server
+from tests.contract.hook_server import HookServer
+from tests.graph.alerting import desk_of, tick
 from tests.graph.conftest import HEALTHY, PATHS, Platform
 
 NOW = datetime.now(UTC)
 CLIENTS = ("acme", "beta", "gamma")
 ALL_OF_TODAY = rectangle_tags(Rectangle(Range("acme", "gamma"), Range(str(today()), str(today()))))
 ONLY = HEALTHY[-1]
-
-
-@pytest.fixture
-def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[HookServer]:
-    with hook_server() as server:
-        monkeypatch.setenv("VIGIE_HOOK", server.secret)
-        yield server
-
-
-@pytest.fixture
-def desk(platform: Platform, hook: HookServer) -> AlertDesk:
-    return desk_of(platform)
-
-
-def desk_of(platform: Platform, **more: object) -> AlertDesk:
-    fixed = {"slack": {"env": "VIGIE_HOOK"}, "settle_minutes": 0, "ui_url": "http://127.0.0.1:3000"}
-    return AlertDesk(platform.settings.model_copy(update={"alerts": Alerts.model_validate({**fixed, **more})}))
-
-
-def tick(platform: Platform, desk: AlertDesk, cursor: str | None = None) -> tuple[str, str | None]:
-    """One tick of the sensor on the graph: why it skipped, and its cursor."""
-    with build_sensor_context(
-        instance=platform.instance,
-        cursor=cursor,
-        sensor_name=ALERTS,
-        repository_def=platform.defs.get_repository_def(),
-        resources={"alerts": desk},
-    ) as context:
-        data = alerts_sensor(True, 30).evaluate_tick(context)
-    return data.skip_message or "", data.cursor
 
 
 def test_clients_that_fail_for_one_cause_are_one_alert_and_mending_it_is_told(

@@ -78,7 +78,7 @@ def test_what_fails_for_good_fails_the_step_in_dbts_words_and_the_rest_stays(tin
     assert told.built == ["steady"]
     assert "the well is dry" in told.failure
     assert "wait for those: below_never" in told.failure
-    assert list(told.failure_metadata["failed"]) == ["never"]
+    assert list(told.failure_metadata["failed_nodes"]) == ["never"]
     assert (told.failure_metadata["not_built"], told.failure_metadata["attempts"]) == (["below_never"], 3)
     assert "\x1b" not in told.failure
 
