@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from domain.alert_causes import Kind
-from domain.alerts import OPENED, OVER, Alert, Message, Note, count_by_kind
+from domain.alerts import OPENED, OVER, WIDER, Alert, Message, Note, count_by_kind
 
 VERSION = 1  # of a webhook's body
 _SHOWN = 20  # alerts in a summary
@@ -67,8 +67,7 @@ def title(message: Message, links: Links) -> str:
     if message.summary:
         return f"[{links.target}] {len(message.notes):,} more alerts"
     note = message.notes[0]
-    said = {OPENED: "", OVER: "Over: "}.get(note.label, "Still: ")
-    return f"[{links.target}] {said}{plain(note.alert.headline)}"
+    return f"[{links.target}] {_state(note)}{plain(note.alert.headline)}"
 
 
 def facts(alert: Alert, links: Links) -> list[tuple[str, str]]:
@@ -173,8 +172,13 @@ def _record(note: Note, links: Links) -> dict[str, Any]:
 
 
 def _lines(notes: Sequence[Note]) -> list[str]:
-    said = {OPENED: "", OVER: "over: "}
-    return [f"- {said.get(note.label, 'still: ')}{plain(note.alert.headline)}" for note in notes[:_SHOWN]]
+    return [f"- {_state(note).lower()}{plain(note.alert.headline)}" for note in notes[:_SHOWN]]
+
+
+def _state(note: Note) -> str:
+    if note.label.startswith(WIDER):
+        return "Now also others: "
+    return {OPENED: "", OVER: "Over: "}.get(note.label, "Still: ")
 
 
 def _named(about: Sequence[str]) -> str:

@@ -5,13 +5,15 @@ Here: an alert as it is kept, which notes are due, what one look may send. Not h
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.alert_causes import KINDS, Kind
 
 OPENED, OVER = "opened", "over"
+WIDER = "wider-"
+TOLD_OF = "told-of-"  # no note: how many subjects the channel has been told of, kept among its notes
 _REMINDER = "reminder-"
 _DAY = timedelta(days=1)
 _TOLD_LATE = timedelta(days=7)  # how long the end of a trouble is news for a channel that was away
@@ -47,7 +49,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing to tell: an alert, and whether it `opened`, is `over`, or is a `reminder-N` of its Nth day."""
+    """One thing to tell: an alert, and whether it `opened`, is `over`, is a `reminder-N` of its Nth day, or concerns
+    at least twice as many as were told of (`wider-N`)."""
 
     alert: Alert
     label: str
@@ -85,22 +88,32 @@ class Pace:
 def due(alert: Alert, told: Sequence[Sent], now: datetime, reminders: int) -> str | None:
     """The label of what the channel is to be told now; None where there is nothing, or another attempt is to wait.
 
-    What ended before it was told is told as over. A channel that is new hears of what lasts, not of what is over.
+    What ended before it was told is told as over. A channel that is new hears of what lasts, not of what is over. Of
+    what lasts it hears again as soon as it concerns twice as many.
     """
     known = {sent.label: sent for sent in told}
+    for label in _labels(alert, known, now, reminders):
+        before = known.get(label)
+        if before and before.at:
+            continue
+        return None if before and before.not_before and before.not_before > now else label
+    return None
+
+
+def _labels(alert: Alert, known: Mapping[str, Sent], now: datetime, reminders: int) -> Iterator[str]:
     opened = known.get(OPENED)
     if alert.ended:
-        label = OVER if opened and now - alert.ended < _TOLD_LATE else None
+        if opened and now - alert.ended < _TOLD_LATE:
+            yield OVER
     elif opened is None or opened.at is None:
-        label = OPENED
+        yield OPENED
     else:
         days = (now - opened.at) // _DAY
-        label = f"{_REMINDER}{days}" if 1 <= days <= reminders else None
-    if label is None:
-        return None
-    before = known.get(label)
-    waits = before and (before.at or (before.not_before and before.not_before > now))
-    return None if waits else label
+        if 1 <= days <= reminders:
+            yield f"{_REMINDER}{days}"  # it says whom the alert concerns by now
+        of = max((int(label.removeprefix(TOLD_OF)) for label in known if label.startswith(TOLD_OF)), default=0)
+        if of and len(alert.about) >= 2 * of:
+            yield f"{WIDER}{len(alert.about).bit_length()}"  # as it grows until it is sent, it is one note
 
 
 def messages(
@@ -133,5 +146,5 @@ def count_by_kind(notes: Sequence[Note]) -> Mapping[Kind, int]:
 
 
 def _urgency(note: Note) -> tuple[int, int, int, datetime]:
-    order = 0 if note.label == OPENED else 1 if note.label == OVER else 2
+    order = 0 if note.label == OPENED else 1 if note.label.startswith(WIDER) else 2 if note.label == OVER else 3
     return order, KINDS.index(note.alert.kind), -note.alert.partitions, note.alert.began

@@ -13,7 +13,7 @@ from sqlalchemy import Select, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from domain.alert_causes import Kind, Trouble
-from domain.alerts import OPENED, Alert, Message, Note, Pace, Sent, due, is_over, messages, wait_after
+from domain.alerts import OPENED, TOLD_OF, Alert, Message, Note, Pace, Sent, due, is_over, messages, wait_after
 from domain.errors import TransientError
 from resources.account_tables import AlertEpisode, AlertNote
 from resources.database import AccountsDatabase
@@ -53,7 +53,7 @@ class AlertBook:
             notes = (
                 select(AlertNote)
                 .join(AlertEpisode, AlertEpisode.id == AlertNote.alert)
-                .where(AlertEpisode.ended_at.is_(None))
+                .where(AlertEpisode.ended_at.is_(None), AlertNote.label.not_like(f"{TOLD_OF}%"))
                 .order_by(AlertNote.sent_at)
             )
             for note in session.scalars(notes):
@@ -112,11 +112,14 @@ class AlertBook:
             return found
 
     def sent(self, channel: str, message: Message, now: datetime) -> None:
-        """The channel took the message."""
+        """The channel took the message: it knows of the alerts' subjects."""
         with self._database.transaction() as session:
             for row in _rows(session, message, channel):
                 row.sent_at, row.error = now, ""
                 row.tries += 1
+            for note in message.notes:
+                if not note.alert.ended:
+                    session.merge(_unsent(note.alert.id, channel, f"{TOLD_OF}{max(1, len(note.alert.about))}"))
 
     def refused(self, channel: str, unsent: Sequence[Message], now: datetime, error: str) -> None:
         """The channel did not take the first of these messages; the others were not tried. All of them stay due."""

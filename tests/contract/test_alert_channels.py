@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -213,6 +214,18 @@ class TestBook:
         book.see({}, ["slack"], NOW)
         opened, _ended = book.see(seen(trouble()), ["slack"], NOW)
         assert [one.episode for one in opened] == [2]
+
+    def test_new_victims_of_an_open_cause_are_told_once_they_are_as_many_again(self, book: AlertBook) -> None:
+        told = []
+        for count in (3, 5, 403, 600):
+            late = NOW + timedelta(seconds=count)
+            about = tuple(f"account {n}" for n in range(count))
+            book.see(seen(replace(trouble(), about=about)), ["slack"], late)
+            for message in book.claim("slack", late, PACE, 7):
+                book.sent("slack", message, late)
+                told += labels([message])
+        assert told == ["opened", "wider-9"]
+        assert [one.label for one in book.told()[1]] == ["wider-9"]
 
     def test_what_could_not_be_looked_at_is_not_over(self, book: AlertBook) -> None:
         book.see(seen(trouble("a", "drift"), trouble("b", "check")), ["slack"], NOW)

@@ -133,6 +133,23 @@ class TestWhatIsDue:
         assert due(over, [Sent(OPENED, NOW), Sent(OVER, NOW)], NOW, 7) is None
         assert due(over, [Sent(OPENED, None)], NOW + timedelta(days=8), 7) is None
 
+    def test_a_trouble_that_concerns_twice_as_many_is_told_again_and_a_few_more_are_not(self) -> None:
+        told = [Sent(OPENED, NOW), Sent("told-of-3", None)]
+        late = NOW + timedelta(days=12)
+        wide = {count: alert(about=tuple(f"account a{n}" for n in range(count))) for count in (5, 6, 7, 403)}
+        assert [due(wide[count], told, late, 7) for count in wide] == [None, "wider-3", "wider-3", "wider-9"]
+        told += [Sent("wider-9", late), Sent("told-of-403", None)]
+        assert due(wide[403], told, late, 7) is None
+        claimed = [*told[:2], Sent("wider-3", None, not_before=late + timedelta(minutes=3))]
+        assert due(wide[7], claimed, late, 7) is None
+
+    def test_a_reminder_says_whom_a_trouble_concerns_by_now_and_no_second_message_does(self) -> None:
+        told = [Sent(OPENED, NOW), Sent("told-of-1", None)]
+        wide = alert(about=("client acme", "client beta"))
+        assert due(wide, told, NOW + timedelta(days=1), 7) == "reminder-1"
+        told += [Sent("reminder-1", NOW), Sent("told-of-2", None)]
+        assert due(wide, told, NOW + timedelta(days=1), 7) is None
+
     def test_what_another_process_is_sending_is_left_to_it(self) -> None:
         claimed = [Sent(OPENED, None, not_before=NOW + timedelta(minutes=3))]
         assert due(alert(), claimed, NOW, 7) is None
@@ -191,6 +208,7 @@ class TestWords:
     def test_the_end_and_a_reminder_say_so(self) -> None:
         assert title(Message((Note(alert(ended=NOW), OVER),)), LINKS) == "[prod] Over: trouble 1"
         assert title(Message((Note(alert(), "reminder-2"),)), LINKS) == "[prod] Still: trouble 1"
+        assert title(Message((Note(alert(), "wider-3"),)), LINKS) == "[prod] Now also others: trouble 1"
 
     def test_what_is_told_is_one_line_without_control_characters_logins_and_queries(self) -> None:
         said = plain("a\r\nb\x1b[1m\u202ec https://me:pw@x.example/p?token=abc")
