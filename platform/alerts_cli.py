@@ -60,23 +60,20 @@ def test() -> None:
 def look() -> None:
     """Look now and tell what is due, as the sensor does.
 
-    From cron on another machine it also notices that Dagster's daemon is silent: the sensor itself is silent then.
+    From cron on another machine it also notices that Dagster's daemon is silent, or its storage away: the sensor itself
+    is silent then.
     """
-    from dagster import DagsterInstance
-
     from definitions import build_definitions
     from local.instance import dagster_home
     from resources.alert_desk import AlertDesk
-    from sensors.alert_signs import Lookout
+    from sensors.outside_look import look_from_outside
     from settings import load_settings
 
     with errors_in_words():
         settings = load_settings()
         desk, now = _on(AlertDesk(settings)), datetime.now(UTC)
         graph = build_definitions(settings).get_repository_def()
-        with DagsterInstance.from_config(str(dagster_home(settings))) as instance:
-            seen = Lookout(desk).look(instance, graph, now)
-        done = desk.tell(seen.signs, seen.unknown, now)
+        done = look_from_outside(desk, dagster_home(settings), graph, now)
     out.print(str(done))
     if done.errors:
         raise typer.Exit(1)

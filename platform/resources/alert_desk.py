@@ -13,6 +13,7 @@ from functools import cached_property
 from domain.alert_causes import Kind, Sign, troubles
 from domain.alert_messages import Links
 from domain.alerts import OPENED, OVER, Alert, Message, Note, Pace
+from domain.book_away import BookAway, failed, reached
 from domain.errors import VigieError
 from resources.account_tables import Account
 from resources.alert_book import AlertBook
@@ -114,29 +115,48 @@ class AlertDesk:
             return f"{type(error).__name__} in this channel."
         return ""
 
-    def tell_without_book(
-        self, error: VigieError, since: datetime, told: Collection[str], now: datetime, *, over: bool = False
+    def tell_away(self, away: BookAway | None, error: VigieError, now: datetime) -> tuple[BookAway, dict[str, str]]:
+        """Tells those channels that do not know yet that the book cannot be reached, once that is news: what is to be
+        remembered, and what kept channels from being told."""
+        now_away = failed(away, now)
+        if not now_away.is_news(now):
+            return now_away, {}
+        took, errors = self._tell_without_book(str(error), now_away, now_away.told, now)
+        return now_away.with_told(now_away.told | took), errors
+
+    def tell_back(self, away: BookAway, now: datetime) -> tuple[BookAway | None, dict[str, str]]:
+        """Tells those channels that know of it that the book is reached again, once it stays: what is to be remembered,
+        None where nothing is, and what kept channels from being told."""
+        back = reached(away, now)
+        if not back.is_over(now, timedelta(minutes=self.settings.alerts.settle_minutes)):
+            return back, {}
+        strangers = {channel.name for channel in self.channels} - back.told
+        took, errors = self._tell_without_book("it is reached again", back, strangers, now, over=True)
+        left = back.told - took
+        return (back.with_told(left) if left and errors else None), errors
+
+    def _tell_without_book(
+        self, why: str, away: BookAway, besides: Collection[str], now: datetime, *, over: bool = False
     ) -> tuple[set[str], dict[str, str]]:
-        """Tells those channels not `told` yet that the book cannot be reached, or is again: those that took it, and
-        what kept the others from it."""
+        """Tells every channel but those: who took it, and what kept others from it."""
         alert = Alert(
             id=0,
             cause=_BOOK,
-            episode=int(since.timestamp()),
+            episode=int(away.since.timestamp()),
             kind="failure",
             headline="the database of accounts and alerts cannot be reached",
-            why=str(error),
+            why=why,
             about=(),
             partitions=0,
             run_id="",
-            began=since,
+            began=away.since,
             seen=now,
             ended=now if over else None,
         )
         message = Message((Note(alert, OVER if over else OPENED),))
-        took, errors = set(told), dict[str, str]()
+        took, errors = set[str](), dict[str, str]()
         for channel in self.channels:
-            if channel.name not in told:
+            if channel.name not in besides:
                 if failure := self._failure(channel, message, now):
                     errors[channel.name] = failure
                 else:

@@ -1,11 +1,9 @@
 """The alerts sensor: looks at everything, and tells people what is new, what lasts and what is over.
 
 Here: one look and one round of telling, and the one trouble that no book can remember: that the book is away. Not here:
-what is looked at (alert_signs), what is due (domain.alerts), how it is sent (resources.alert_desk).
+what is looked at (alert_signs), what is due (domain.alerts, domain.book_away), how it is sent (resources.alert_desk).
 """
 
-import json
-from collections.abc import Collection
 from datetime import UTC, datetime
 
 from dagster import (
@@ -18,6 +16,7 @@ from dagster import (
     sensor,
 )
 
+from domain.book_away import BookAway
 from domain.errors import VigieError
 from resources.alert_desk import AlertDesk
 from sensors.alert_signs import ALERTS, Lookout
@@ -44,49 +43,21 @@ def alerts_sensor(on: bool, seconds: int) -> SensorDefinition:
             return SkipReason("the definitions are not there.")
         lookout = lookouts.setdefault(id(alerts), Lookout(alerts))
         seen = lookout.look(context.instance, graph, now)
-        away = _Away.of(context.cursor)
+        away = BookAway.of(context.cursor)
         try:
             done = alerts.tell(seen.signs, seen.unknown, now)
         except VigieError as error:
-            away = away or _Away(now, frozenset())
-            told, errors = alerts.tell_without_book(error, away.since, away.told, now)
+            left, errors = alerts.tell_away(away, error, now)
             context.log.error(f"{error}; {errors}" if errors else str(error))
-            return SensorResult(cursor=_Away(away.since, frozenset(told)).text())
+            return SensorResult(cursor=left.text())
         for channel, said in done.errors.items():
             context.log.error(f"{channel}: {said}")
         context.log.info(str(done))
         if away:
-            left = _told_back(alerts, away, now)
-            return SensorResult(cursor=left.text() if left else _NOTHING)
+            still, errors = alerts.tell_back(away, now)
+            if errors:
+                context.log.error(str(errors))
+            return SensorResult(cursor=still.text() if still else _NOTHING)
         return SkipReason(str(done))
 
     return alerts
-
-
-class _Away:
-    """Since when the book is away, and which channels were told: all that is kept in the cursor."""
-
-    def __init__(self, since: datetime, told: Collection[str]) -> None:
-        self.since, self.told = since, frozenset(told)
-
-    @classmethod
-    def of(cls, cursor: str | None) -> "_Away | None":
-        """What the cursor says; None where it says nothing, or cannot be read."""
-        try:
-            record = json.loads(cursor or "")
-            return cls(datetime.fromisoformat(record["since"]), record["told"])
-        except (ValueError, KeyError, TypeError):
-            return None
-
-    def text(self) -> str:
-        """The cursor."""
-        return json.dumps({"since": self.since.isoformat(), "told": sorted(self.told)})
-
-
-def _told_back(alerts: AlertDesk, away: _Away, now: datetime) -> _Away | None:
-    """Tells the channels that know of it that the book is back; what is left to tell, None where nothing is."""
-    strangers = {channel.name for channel in alerts.channels} - away.told
-    error = VigieError("it is reached again")
-    took, errors = alerts.tell_without_book(error, away.since, strangers, now, over=True)
-    left = away.told - took
-    return _Away(away.since, left) if left and errors else None

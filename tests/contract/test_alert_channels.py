@@ -341,9 +341,11 @@ class TestDesk:
         with pytest.raises(TransientError, match="the database does not answer") as error:
             desk.tell([sign()], (), NOW)
         assert hook.received == []
-        told, errors = desk.tell_without_book(error.value, NOW, (), NOW)
-        assert (told, errors) == ({"slack"}, {})
-        assert desk.tell_without_book(error.value, NOW, told, NOW) == ({"slack"}, {})
+        kept, _errors = desk.tell_away(None, error.value, NOW)
+        assert hook.received == []  # one failed look is weather
+        for minutes in (2, 3):
+            kept, errors = desk.tell_away(kept, error.value, NOW + timedelta(minutes=minutes))
+            assert (kept.since, set(kept.told), errors) == (NOW, {"slack"}, {})
         assert hook.titles() == ["[dev] the database of accounts and alerts cannot be reached"]
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from dagster import (
     AssetCheckEvaluation,
     AssetCheckSeverity,
@@ -31,7 +32,9 @@ from typer.testing import CliRunner
 import cli
 from assets.names import CLIENT_FRESHNESS, CLIENT_ITEMS
 from domain.accounts import Demand, DesiredState
+from domain.book_away import BookAway
 from domain.ranges import Range, Rectangle
+from local.instance import dagster_home
 from partitions import client_day, rectangle_tags, today
 from resources.account_tables import Account
 from resources.alert_desk import AlertDesk
@@ -181,29 +184,76 @@ def test_a_failed_check_is_told_and_only_errors_unless_warnings_are_asked_for(
     assert hook.titles() == [f"[graph] {title}", f"[graph] Over: {title}"]
 
 
+def without_database(platform: Platform, desk: AlertDesk) -> AlertDesk:
+    elsewhere = platform.settings.database.model_copy(update={"url": "postgresql+psycopg2://nobody@127.0.0.1:1/x"})
+    return AlertDesk(desk.settings.model_copy(update={"database": elsewhere}))
+
+
 def test_a_book_that_is_away_is_told_once_and_so_is_its_return(platform: Platform, hook: HookServer) -> None:
     desk = desk_of(platform)
-    elsewhere = platform.settings.database.model_copy(update={"url": "postgresql+psycopg2://nobody@127.0.0.1:1/x"})
-    away = AlertDesk(desk.settings.model_copy(update={"database": elsewhere}))
+    away = without_database(platform, desk)
     _said, cursor = tick(platform, away)
-    _said, cursor = tick(platform, away, cursor)
+    assert hook.titles() == []  # one failed look is weather
+    cursor = BookAway(NOW - timedelta(minutes=3)).text()
+    for _look in range(2):
+        _said, cursor = tick(platform, away, cursor)
     assert "hunter2" not in (cursor or "")
-    _said, cursor = tick(platform, desk, cursor)
-    _said, cursor = tick(platform, desk, cursor)
+    for _look in range(2):
+        _said, cursor = tick(platform, desk, cursor)
     title = "the database of accounts and alerts cannot be reached"
     assert hook.titles() == [f"[graph] {title}", f"[graph] Over: {title}"]
     assert cursor == "{}"
 
 
-def test_a_look_from_outside_notices_that_the_daemon_is_silent(platform: Platform, hook: HookServer) -> None:
-    target = own_targets(platform.settings.home.parent) / "graph.yaml"
-    target.write_text(f"{target.read_text()}\nalerts: {{slack: {{env: VIGIE_HOOK}}}}\n")
-    beat = DaemonHeartbeat((NOW - timedelta(hours=1)).timestamp(), "SENSOR", "a-daemon", [])
-    platform.instance.add_daemon_heartbeat(beat)
-    for _look in range(2):
+class TestFromOutside:
+    @pytest.fixture
+    def target(self, platform: Platform, hook: HookServer) -> Path:
+        path = own_targets(platform.settings.home.parent) / "graph.yaml"
+        path.write_text(f"{path.read_text()}\nalerts: {{slack: {{env: VIGIE_HOOK}}, settle_minutes: 0}}\n")
+        return path
+
+    def look(self) -> tuple[int, str]:
         done = CliRunner().invoke(cli.app, ["alerts", "look"])
-        assert done.exit_code == 0, done.output
-    assert hook.titles() == ["[graph] the SENSOR daemon is silent"]
+        return done.exit_code, done.output
+
+    def test_a_look_notices_that_the_daemon_is_silent(self, platform: Platform, target: Path, hook: HookServer) -> None:
+        beat = DaemonHeartbeat((NOW - timedelta(hours=1)).timestamp(), "SENSOR", "a-daemon", [])
+        platform.instance.add_daemon_heartbeat(beat)
+        for _look in range(2):
+            code, output = self.look()
+            assert code == 0, output
+        assert hook.titles() == ["[graph] the SENSOR daemon is silent"]
+
+    def test_a_look_tells_that_dagsters_storage_is_away_and_that_it_is_back(
+        self, platform: Platform, target: Path, hook: HookServer
+    ) -> None:
+        config = dagster_home(platform.settings) / "dagster.yaml"
+        here = config.read_text()
+        config.write_text(f"{here}\nstorage: {{postgres: {{postgres_url: 'postgresql://nobody@127.0.0.1:1/x'}}}}\n")
+        for _look in range(2):
+            code, output = self.look()
+            assert code == 1
+            assert "Dagster's storage cannot be read" in output
+        config.write_text(here)
+        assert self.look()[0] == 0
+        title = "Dagster's storage cannot be read"
+        assert hook.titles() == [f"[graph] {title}", f"[graph] Over: {title}"]
+
+    def test_a_look_tells_once_that_its_book_is_away_and_that_it_is_back(
+        self, platform: Platform, target: Path, hook: HookServer
+    ) -> None:
+        here = target.read_text()
+        target.write_text(f"{here}\ndatabase: {{url: 'postgresql+psycopg2://nobody@127.0.0.1:1/x'}}\n")
+        assert self.look()[0] == 1
+        (kept,) = platform.settings.home.glob("alerts-*.json")
+        assert BookAway.of(kept.read_text())
+        kept.write_text(BookAway(NOW - timedelta(minutes=3)).text())
+        assert [self.look()[0] for _look in range(2)] == [1, 1]
+        target.write_text(here)
+        assert self.look()[0] == 0
+        title = "the database of accounts and alerts cannot be reached"
+        assert hook.titles() == [f"[graph] {title}", f"[graph] Over: {title}"]
+        assert not kept.exists()
 
 
 class TestFreshness:

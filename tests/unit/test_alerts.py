@@ -9,6 +9,8 @@ import pytest
 from domain.alert_causes import KINDS, Kind, Sign, essence, troubles
 from domain.alert_messages import Links, mail, plain, signature, slack_body, slack_escaped, text, title, webhook_body
 from domain.alerts import OPENED, OVER, Alert, Message, Note, Pace, Sent, due, is_over, messages, wait_after
+from domain.book_away import BookAway, reached
+from domain.book_away import failed as failed_look
 from domain.freshness import ages, stale
 from settings import PROJECT_ROOT
 
@@ -162,6 +164,32 @@ class TestWhatIsDue:
 
     def test_a_channel_that_fails_is_asked_ever_more_rarely_but_at_least_hourly(self) -> None:
         assert [wait_after(n).total_seconds() for n in (1, 2, 3, 50)] == [30, 60, 120, 3600]
+
+
+class TestBookAway:
+    settled = timedelta(minutes=10)
+
+    def test_it_is_told_after_two_minutes_and_over_once_it_has_stayed(self) -> None:
+        away = failed_look(None, NOW)
+        assert [away.is_news(NOW + timedelta(minutes=n)) for n in (1, 2)] == [False, True]
+        back = reached(away.with_told({"slack"}), NOW + timedelta(minutes=3))
+        assert [back.is_over(NOW + timedelta(minutes=n), self.settled) for n in (12, 13)] == [False, True]
+
+    def test_a_database_that_comes_and_goes_for_an_hour_is_one_trouble(self) -> None:
+        away, told, ended = failed_look(None, NOW), 0, 0
+        for tick in range(1, 120):
+            now = NOW + timedelta(seconds=30 * tick)
+            away = reached(away, now) if tick % 2 else failed_look(away, now)
+            if away.back_since is None and away.is_news(now) and not away.told:
+                away, told = away.with_told({"slack"}), told + 1
+            ended += away.is_over(now, self.settled)
+        assert (away.since, told, ended) == (NOW, 1, 0)
+
+    def test_what_is_kept_is_read_again_also_as_an_earlier_version_wrote_it(self) -> None:
+        back = reached(failed_look(None, NOW).with_told({"slack"}), NOW + timedelta(minutes=3))
+        assert BookAway.of(back.text()) == back
+        assert BookAway.of(f'{{"since": "{NOW.isoformat()}", "told": []}}') == BookAway(NOW)
+        assert [BookAway.of(text) for text in (None, "", "{}", "[]", "17")] == [None] * 5
 
 
 class TestStorms:
