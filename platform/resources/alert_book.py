@@ -151,6 +151,7 @@ def _see(
     unknown: frozenset[Kind],
     settled: timedelta,
 ) -> tuple[list[Alert], list[Alert]]:
+    episodes = _episodes(session, troubles)  # first: who opens an alert after this one looked is met as a conflict
     rows = {row.cause: row for row in session.scalars(_open().with_for_update())}
     ended = []
     for cause, row in rows.items():
@@ -162,7 +163,6 @@ def _see(
             ended.append(_alert(row))
     opened: list[AlertEpisode] = []
     new = {cause: trouble for cause, trouble in troubles.items() if cause not in rows}
-    episodes = _episodes(session, new)
     for cause, trouble in new.items():
         row = AlertEpisode(cause=cause, episode=episodes.get(cause, 0) + 1, began_at=trouble.began, seen_at=now)
         _update(row, trouble, now)
