@@ -17,7 +17,12 @@ DAEMON_PATIENCE = 90.0  # seconds: a heartbeat comes every 30
 TICK_PATIENCE = 300.0  # seconds; sensors that look seldom get ten times their interval
 DISK_WARNING, DISK_ERROR = 2 * 1024**3, 256 * 1024**2  # bytes free
 LOG_WARNING = 5 * 1024**3  # bytes of events
+SET_BACK = 60.0  # seconds that a sign of life may lie in the future: clocks of two machines differ
 SKEW_WARNING, SKEW_ERROR = 30.0, 300.0  # seconds; S3 refuses requests that are 15 minutes off
+SET_BACK_REMEDY = (
+    "Set the clock: timedatectl set-ntp true. If it is right now, it was wrong before: sensors look again when it has "
+    "caught up, and a restart does not help. See docs/recover.md."
+)
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -83,10 +88,10 @@ def of_heartbeats(check: str, required: Iterable[str], beats: Mapping[str, Heart
     """Whether the daemon runs, only one of it, and none of its threads fails."""
     start = "Start it: vigie dev, or dagster-daemon run on the fleet's machine."
     wanted = sorted(required)
-    living = {name: beats[name] for name in wanted if name in beats and beats[name].age <= DAEMON_PATIENCE}
+    living = {name: beats[name] for name in wanted if name in beats and abs(beats[name].age) <= DAEMON_PATIENCE}
     if not living:
         last = min((beats[name].age for name in wanted if name in beats), default=None)
-        said = "no daemon has ever run here" if last is None else f"the daemon's last heartbeat was {spoken(last)} ago"
+        said = "no daemon has ever run here" if last is None else f"the daemon's last heartbeat was {_since(last)}"
         return [warning(check, f"{said}: no sensor, schedule or queued run moves.", start)]
     found = []
     ids = {beat.daemon_id for beat in living.values() if beat.daemon_id}
@@ -102,7 +107,11 @@ def of_heartbeats(check: str, required: Iterable[str], beats: Mapping[str, Heart
             said = f"{name}: {beat.errors[0].strip().splitlines()[0]}"
             found.append(warning(check, said, "Look at the daemon's log, or Deployment > Daemons in the UI."))
     youngest = min(beat.age for beat in living.values())
-    return found or [ok(check, f"running, {len(living)} threads, last heartbeat {spoken(youngest)} ago")]
+    return found or [ok(check, f"running, {len(living)} threads, last heartbeat {_since(youngest)}")]
+
+
+def _since(age: float) -> str:
+    return f"{spoken(age)} ago" if age >= 0 else f"{spoken(-age)} in the future"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,21 @@ def of_clock(check: str, seconds: float, other: str) -> Finding:
     if abs(seconds) >= SKEW_WARNING:
         return warning(check, f"{said}.", "Set the clock: timedatectl set-ntp true")
     return ok(check, f"within {SKEW_WARNING:g} s of the clock of {other}")
+
+
+def of_set_back(check: str, seconds: float) -> Finding:
+    """Whether the newest sign of life of an instance lies in the future, by so many seconds: its clock was set back."""
+    if seconds <= SET_BACK:
+        return ok(check, "no sign of life lies in the future")
+    return error(check, f"{set_back_in_words(seconds)}.", SET_BACK_REMEDY)
+
+
+def set_back_in_words(seconds: float) -> str:
+    """What a clock that was set back by so many seconds means."""
+    return (
+        f"this clock is {spoken(seconds)} behind the newest sign of life in Dagster's instance: it was set back, and "
+        "sensors are silent until it has caught up"
+    )
 
 
 def pins(lock: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What an instance tells about those who work on it: a daemon that lives, several of them, a clock that was set back.
 
-Here: reading Dagster's heartbeats and newest events. Not here: what to do about it (the commands that ask).
+Here: reading Dagster's heartbeats, newest run and sensors' last looks. Not here: what to do about it (those who ask).
 """
 
 import time
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import SensorInstigatorData
 
 HEARTBEAT = 45.0  # seconds; a daemon gives one every 30
 _AT_WORK = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -45,8 +47,21 @@ def signs_of(instance: DagsterInstance, now: float | None = None) -> Signs:
         last_heartbeat=None if newest is None else at - newest,
         daemons=fresh,
         runs_at_work=instance.get_runs_count(RunsFilter(statuses=_AT_WORK)),
-        ahead=max(0.0, max(newest or 0.0, started) - at),
+        ahead=max(0.0, max(newest or 0.0, started, _newest_look(instance)) - at),
     )
+
+
+def _newest_look(instance: DagsterInstance) -> float:
+    """When a sensor that is on looked last, by the times that Dagster compares with now; 0 where none ever did.
+
+    A daemon that lives writes its heartbeats by the clock as it is: only what it no longer writes tells.
+    """
+    newest = 0.0
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
+        data = state.instigator_data
+        if state.is_running and isinstance(data, SensorInstigatorData):
+            newest = max(newest, data.last_tick_timestamp or 0.0, data.last_tick_start_timestamp or 0.0)
+    return newest
 
 
 def signs_at(home: Path) -> Signs | None:

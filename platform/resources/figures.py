@@ -128,14 +128,14 @@ def _daemon(instance: DagsterInstance) -> Iterator[Figure]:
     now = time.time()
     yield Figure(
         "vigie_daemon_heartbeat_age_seconds",
-        "Since when a thread of Dagster's daemon gave no sign of life.",
-        {(name,): max(0.0, now - beat.timestamp) for name, beat in instance.get_daemon_heartbeats().items()},
+        "Since when a thread of Dagster's daemon gave no sign of life; below 0 where the clock was set back.",
+        {(name,): now - beat.timestamp for name, beat in instance.get_daemon_heartbeats().items()},
         ("daemon",),
     )
     ticks = sensor_ticks(instance, now)
     yield Figure(
         "vigie_sensor_tick_age_seconds",
-        "Since when a running sensor has not looked.",
+        "Since when a running sensor has not looked; below 0 where the clock was set back.",
         {(name,): tick.age for name, tick in ticks.items()},
         ("sensor",),
     )

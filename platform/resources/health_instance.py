@@ -27,12 +27,14 @@ from domain.findings import (
     of_event_log,
     of_heartbeats,
     of_pools,
+    of_set_back,
     of_ticks,
     of_versions,
     ok,
     pins,
     warning,
 )
+from resources.daemon_signs import signs_of
 from resources.dbt import dbt_project, stale
 from resources.health import Check
 from resources.instance_tables import event_log_size, revisions
@@ -118,7 +120,10 @@ def _daemon(check: str, home: Path) -> list[Finding]:
             for name, beat in instance.get_daemon_heartbeats().items()
         }
         found = of_heartbeats(check, required, beats)
-        if any(beat.age <= DAEMON_PATIENCE for beat in beats.values()):
+        clock = of_set_back("clock of the instance", signs_of(instance, now).ahead)
+        if clock.level != "ok":
+            found.append(clock)
+        elif any(abs(beat.age) <= DAEMON_PATIENCE for beat in beats.values()):
             found.append(of_ticks("sensors", sensor_ticks(instance, now)))
     return found
 
@@ -133,7 +138,7 @@ def sensor_ticks(instance: DagsterInstance, now: float) -> dict[str, Tick]:
         if newest:
             tick = newest[0]
             said = tick.error.message.strip() if tick.error else ""
-            found[state.name] = Tick(max(0.0, now - tick.timestamp), _interval(state), said)
+            found[state.name] = Tick(now - tick.timestamp, _interval(state), said)
     return found
 
 

@@ -30,9 +30,11 @@ from assets.names import CLIENT_FRESHNESS, FINDINGS, NO_DRIFT, SOURCE_HEALTH, ST
 from domain.alert_causes import Kind, Sign
 from domain.deliveries import last_week
 from domain.errors import VigieError
+from domain.findings import SET_BACK, SET_BACK_REMEDY, set_back_in_words
 from partitions import today
 from resources.alert_desk import AlertDesk
 from resources.alert_signs import account_signs, delivery_signs
+from resources.daemon_signs import signs_of
 from sensors.failed_runs import FailedRuns
 
 ALERTS = "alerts"  # the sensor's own name
@@ -138,6 +140,10 @@ class Lookout:
     def _daemons(self, instance: DagsterInstance, now: datetime) -> list[Sign]:
         longest = timedelta(minutes=self._desk.settings.alerts.sensor_minutes)
         found = []
+        ahead = signs_of(instance, now.timestamp()).ahead
+        if ahead > SET_BACK:
+            why = f"{set_back_in_words(ahead)}. {SET_BACK_REMEDY}"
+            found.append(Sign("daemon", "the clock was set back", why, now, "the clock", cause="clock"))
         for name, status in instance.get_daemon_statuses().items():
             beat = status.last_heartbeat
             if beat and status.required and now - _at(beat.timestamp) > longest:

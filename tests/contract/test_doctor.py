@@ -24,9 +24,11 @@ from domain.findings import Finding
 from local.instance import pools
 from local.schematics_server import SchematicsEmulator
 from resources.database import AccountsDatabase
+from resources.figures import parts
 from resources.health import all_checks, examine
 from settings import PROJECT_ROOT, TARGETS, Settings, load_settings, own_targets
 from tests.contract.conftest import BUCKET
+from tests.contract.kept_ticks import ticked
 
 PATIENCE = 60.0  # seconds: of a busy machine
 SECRET = "s3cret-that-nobody-shows"
@@ -274,6 +276,39 @@ def test_the_daemon_is_seen_running_dead_or_twice(home: Home) -> None:
             assert "last heartbeat was 17 min ago" in beat(lambda _number: "one", 1020).said
         finally:
             instance.wipe_daemon_heartbeats()
+
+
+class TestSensors:
+    """What the doctor and the metrics make of sensors' ticks while the daemon lives."""
+
+    @pytest.fixture
+    def instance(self, home: Home) -> Iterator[DagsterInstance]:
+        with DagsterInstance.from_config(str(home.instance)) as instance:
+            self.beat(instance)
+            yield instance
+            instance.wipe_daemon_heartbeats()
+
+    def beat(self, instance: DagsterInstance) -> None:
+        for kind in instance.get_required_daemon_types():
+            instance.add_daemon_heartbeat(DaemonHeartbeat(time.time(), kind, "one"))
+
+    def ages(self, home: Home) -> dict[str, float]:
+        [daemon] = [part for part in parts(home.settings(), home.instance) if part.name == "daemon"]
+        figures = {figure.name: figure.samples for figure in daemon.read()}
+        return {sensor: age for (sensor,), age in figures["vigie_sensor_tick_age_seconds"].items()}
+
+    def test_a_clock_that_was_set_back_is_an_error_and_no_sensor_ticks_in_time(
+        self, home: Home, instance: DagsterInstance
+    ) -> None:
+        now = time.time()
+        with ticked(instance, "client_activation", now), time_machine.travel(now - 6 * 3600, tick=True):
+            self.beat(instance)  # the daemon writes by the clock as it is
+            found, ages = home.look("dagster daemon"), self.ages(home)
+        clock = found["clock of the instance"]
+        assert (clock.level, "6 h behind" in clock.said) == ("error", True)
+        assert "timedatectl set-ntp true" in clock.remedy
+        assert "sensors" not in found
+        assert ages["client_activation"] == pytest.approx(-6 * 3600, abs=60)
 
 
 def test_limits_of_pools_that_differ_are_seen(home: Home) -> None:

@@ -146,6 +146,17 @@ class TestTicks:
         (found,) = Lookout(desk).look(platform.instance, graph, NOW).signs
         assert (found.what, found.about) == ("sensor account_requests is silent", "sensor account_requests")
 
+    def test_a_clock_that_was_set_back_is_told_for_all_sensors_are_silent_then(
+        self, platform: Platform, desk: AlertDesk
+    ) -> None:
+        for name in (ALERTS, "account_requests"):
+            self.ticked(platform.instance, self.state(platform, name, NOW), NOW)
+        graph, earlier = platform.defs.get_repository_def(), NOW - timedelta(hours=6)
+        assert Lookout(desk).look(platform.instance, graph, NOW - timedelta(seconds=30)).signs == []
+        (found,) = Lookout(desk).look(platform.instance, graph, earlier).signs
+        assert (found.kind, found.what, found.cause) == ("daemon", "the clock was set back", "clock")
+        assert "6 h behind" in found.why
+
 
 def test_drift_and_waiting_approvals_are_told_per_account(platform: Platform, hook: HookServer) -> None:
     desk = desk_of(platform, approval_hours=0)
