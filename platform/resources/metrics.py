@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
+_STALE = 120.0  # seconds: the least age at which figures of a part that hangs go
 _FIRST_WAIT = 15.0  # seconds: how long the first scrape waits for figures that were never read
 
 
@@ -52,6 +53,8 @@ class Exporter:
         for part in self._parts:
             self._first[part.name].wait(max(0.0, deadline - time.monotonic()))
             at, figures = self._read.get(part.name, (0.0, None))
+            if abs(time.time() - at) > max(_STALE, 5 * self._seconds):  # from the future, too: the clock was set back
+                figures = None  # the reader hangs
             up.add_metric([part.name], float(figures is not None))
             if at:
                 age.add_metric([part.name], time.time() - at)

@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import time_machine
 import yaml
 from dagster import (
     AssetMaterialization,
@@ -158,6 +161,28 @@ def test_a_part_that_fails_takes_no_other_with_it() -> None:
     assert found["vigie_answer", (("one", "a b"), ("two", 'q"\n'))] == 42
     assert found["vigie_part_up", (("part", "broken"),)] == 0
     assert found["vigie_part_up", (("part", "whole"),)] == 1
+
+
+def test_a_part_that_hangs_shows_its_last_figures_for_two_minutes_and_no_longer() -> None:
+    hangs, asked = threading.Event(), threading.Event()
+
+    def read() -> list[Figure]:
+        if asked.is_set():
+            hangs.wait()
+        asked.set()
+        return [Figure("vigie_answer", "An answer.", {(): 42.0})]
+
+    def seen(port: int) -> tuple[float | None, float]:
+        found = scraped(f"http://127.0.0.1:{port}/metrics")
+        return found.get(("vigie_answer", ())), found["vigie_part_up", (("part", "slow"),)]
+
+    with serving([Part("slow", read)], 1, "127.0.0.1", 0) as port:
+        assert seen(port) == (42, 1)
+        with time_machine.travel(time.time() + 110, tick=True):
+            assert seen(port) == (42, 1)
+        with time_machine.travel(time.time() + 130, tick=True):
+            assert seen(port) == (None, 0)
+        hangs.set()
 
 
 def test_without_the_extra_the_command_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
