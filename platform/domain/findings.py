@@ -91,8 +91,10 @@ def of_heartbeats(check: str, required: Iterable[str], beats: Mapping[str, Heart
     living = {name: beats[name] for name in wanted if name in beats and abs(beats[name].age) <= DAEMON_PATIENCE}
     if not living:
         last = min((beats[name].age for name in wanted if name in beats), default=None)
-        said = "no daemon has ever run here" if last is None else f"the daemon's last heartbeat was {_since(last)}"
-        return [warning(check, f"{said}: no sensor, schedule or queued run moves.", start)]
+        idle = "no sensor, schedule or queued run moves."
+        if last is None:
+            return [warning(check, f"no daemon has ever run here: {idle}", start)]
+        return [error(check, f"the daemon's last heartbeat was {_since(last)}: {idle}", start)]
     found = []
     ids = {beat.daemon_id for beat in living.values() if beat.daemon_id}
     if len(ids) > 1:

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from domain.errors import MissingError
 from domain.source_health import FetchState
 from resources.database import open_database
-from resources.health_instance import sensor_ticks
+from resources.health_instance import sensor_ticks, sensors_on
 from resources.instance_tables import event_log_size, materialized_partitions, runs_by_job
 from resources.object_store import open_store
 from settings import Settings
@@ -54,9 +54,10 @@ class Part:
 
 def parts(settings: Settings, home: Path) -> list[Part]:
     """What is read, for a target whose instance is in `home`."""
-    readers = {"runs": _runs, "assets": _assets, "daemon": _daemon, "pools": _pools}
+    readers = {"runs": _runs, "assets": _assets, "pools": _pools}
     return [
         *(Part(name, partial(_of_instance, home, read)) for name, read in readers.items()),
+        Part("daemon", partial(_of_instance, home, partial(_daemon, sensors=sensors_on(settings)))),
         Part("items", partial(_of_instance, home, partial(_items, by_client=settings.metrics.clients))),
         Part("sources", partial(_sources, settings)),
         Part("accounts", partial(_accounts, settings)),
@@ -124,7 +125,7 @@ def _failed(instance: DagsterInstance, run_ids: list[str]) -> set[str]:
     return found
 
 
-def _daemon(instance: DagsterInstance) -> Iterator[Figure]:
+def _daemon(instance: DagsterInstance, *, sensors: Mapping[str, bool]) -> Iterator[Figure]:
     now = time.time()
     yield Figure(
         "vigie_daemon_heartbeat_age_seconds",
@@ -132,7 +133,7 @@ def _daemon(instance: DagsterInstance) -> Iterator[Figure]:
         {(name,): now - beat.timestamp for name, beat in instance.get_daemon_heartbeats().items()},
         ("daemon",),
     )
-    ticks = sensor_ticks(instance, now)
+    ticks = sensor_ticks(instance, sensors, now)
     yield Figure(
         "vigie_sensor_tick_age_seconds",
         "Since when a running sensor has not looked; below 0 where the clock was set back.",

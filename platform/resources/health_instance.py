@@ -4,6 +4,7 @@ Here: looking at the instance and at what is installed. Not here: Dagster's tabl
 (domain.findings).
 """
 
+import shlex
 import shutil
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorState, SensorInstigatorData
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, SensorInstigatorData
 
 from domain.findings import (
     DAEMON_PATIENCE,
@@ -50,6 +51,15 @@ _PACKAGES = (
     "duckdb",
     "sqlalchemy",
 )
+_SENSORS = (
+    "client_activation",
+    "client_items_due",
+    "warehouse_due",
+    "newsletters_due",
+    "dashboard_due",
+    "account_requests",
+    "accounts_export_due",
+)
 _PREPARE = "Run: vigie prepare"
 
 
@@ -58,7 +68,7 @@ def instance_checks(settings: Settings, home: Path, pools: Mapping[str, int]) ->
     return [
         Check("dagster home", partial(_home, "dagster home", home)),
         Check("dagster storage", partial(_storage, "dagster storage", home)),
-        Check("dagster daemon", partial(_daemon, "dagster daemon", home)),
+        Check("dagster daemon", partial(_daemon, "dagster daemon", home, sensors_on(settings))),
         Check("pools", partial(_pools, "pools", home, pools)),
         Check("versions", partial(_versions, "versions", settings)),
         Check("dbt manifest", partial(_manifest, "dbt manifest", settings)),
@@ -102,14 +112,14 @@ def _storage(check: str, home: Path) -> list[Finding]:
             error(
                 check,
                 f"{kind}: its tables are of another release: {'; '.join(behind)}.",
-                "Run: dagster instance migrate",
+                f"Run: DAGSTER_HOME={shlex.quote(str(home.absolute()))} dagster instance migrate",
             ),
             *found,
         ]
     return [ok(check, f"{kind}, its tables are this release's"), *found]
 
 
-def _daemon(check: str, home: Path) -> list[Finding]:
+def _daemon(check: str, home: Path, sensors: Mapping[str, bool]) -> list[Finding]:
     if missing := _missing(check, home):
         return missing
     now = time.time()
@@ -124,22 +134,42 @@ def _daemon(check: str, home: Path) -> list[Finding]:
         if clock.level != "ok":
             found.append(clock)
         elif any(abs(beat.age) <= DAEMON_PATIENCE for beat in beats.values()):
-            found.append(of_ticks("sensors", sensor_ticks(instance, now)))
+            found.append(of_ticks("sensors", sensor_ticks(instance, sensors, now)))
     return found
 
 
-def sensor_ticks(instance: DagsterInstance, now: float) -> dict[str, Tick]:
-    """Running sensor -> its last tick, as of `now` (seconds since the epoch)."""
-    found = {}
+def sensors_on(settings: Settings) -> dict[str, bool]:
+    """The sensors that the code has for a target, and whether each is on where nobody has switched it."""
+    found = dict.fromkeys(_SENSORS, True)
+    return {**found, "alerts": settings.alerts.is_on, **({"lineage": True} if settings.lineage.url else {})}
+
+
+def sensor_ticks(instance: DagsterInstance, sensors: Mapping[str, bool], now: float) -> dict[str, Tick]:
+    """Running sensor -> its last tick, as of `now` (seconds since the epoch).
+
+    Dagster keeps the state of a sensor that the code no longer has, and of one whose code location moved: those are
+    not in `sensors`, or have not ticked last.
+    """
+    found: dict[str, Tick] = {}
     for state in instance.all_instigator_state(instigator_type=InstigatorType.SENSOR):
-        if not state.is_running:
+        declared = state.status == InstigatorStatus.DECLARED_IN_CODE
+        on = sensors.get(state.name, False) if declared else state.is_running and state.name in sensors
+        if not on:
             continue
         newest = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         if newest:
-            tick = newest[0]
-            said = tick.error.message.strip() if tick.error else ""
-            found[state.name] = Tick(now - tick.timestamp, _interval(state), said)
+            tick = Tick(now - newest[0].timestamp, _interval(state), _said(newest[0]))
+            other = found.get(state.name, tick)
+            found[state.name] = min(tick, other, key=lambda one: one.age)
     return found
+
+
+def _said(tick: InstigatorTick) -> str:
+    """Why it failed, in the words of what failed: Dagster wraps it."""
+    error = tick.error
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip() if error else ""
 
 
 def _interval(state: InstigatorState) -> float:

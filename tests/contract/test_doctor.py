@@ -2,10 +2,12 @@
 
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,18 +16,22 @@ from typing import Any
 import pytest
 import time_machine
 import yaml
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DefaultSensorStatus
+from dagster._core.scheduler.instigation import InstigatorStatus
 from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 import cli
+from definitions import build_definitions
 from domain.findings import Finding
 from local.instance import pools
 from local.schematics_server import SchematicsEmulator
+from options import Lineage
 from resources.database import AccountsDatabase
 from resources.figures import parts
 from resources.health import all_checks, examine
+from resources.health_instance import sensors_on
 from settings import PROJECT_ROOT, TARGETS, Settings, load_settings, own_targets
 from tests.contract.conftest import BUCKET
 from tests.contract.kept_ticks import ticked
@@ -309,6 +315,51 @@ class TestSensors:
         assert "timedatectl set-ntp true" in clock.remedy
         assert "sensors" not in found
         assert ages["client_activation"] == pytest.approx(-6 * 3600, abs=60)
+
+    def test_a_sensor_that_fails_is_named_with_what_went_wrong(self, home: Home, instance: DagsterInstance) -> None:
+        why = "domain.errors.TransientError: s3://data/items: the store does not answer.\n"
+        with ticked(instance, "warehouse_due", time.time(), why):
+            finding = home.look("dagster daemon")["sensors"]
+        assert finding.level == "error"
+        assert (
+            "warehouse_due: domain.errors.TransientError: s3://data/items: the store does not answer." in finding.said
+        )
+
+    def test_sensors_that_the_code_no_longer_has_are_not_late(self, home: Home, instance: DagsterInstance) -> None:
+        now, long_ago = time.time(), time.time() - 86_400
+        with (
+            ticked(instance, "removed", long_ago, status=InstigatorStatus.RUNNING),
+            ticked(instance, "alerts", long_ago),  # the target tells nobody any more
+            ticked(instance, "warehouse_due", long_ago, location="moved"),
+            ticked(instance, "warehouse_due", now),
+        ):
+            found, ages = home.look("dagster daemon")["sensors"], self.ages(home)
+        assert (found.level, found.said) == ("ok", "1 of them tick in time")
+        assert set(ages) == {"warehouse_due"}
+        assert ages["warehouse_due"] < 600
+
+
+@pytest.mark.parametrize("lineage", ["", "http://127.0.0.1:1"])
+def test_the_sensors_that_are_looked_at_are_those_of_the_graph(home: Home, lineage: str) -> None:
+    settings = home.settings()
+    settings = settings.model_copy(update={"lineage": Lineage(url=lineage)})
+    sensors = build_definitions(settings).get_repository_def().sensor_defs
+    on = {one.name: one.default_status is DefaultSensorStatus.RUNNING for one in sensors}
+    assert sensors_on(settings) == on
+
+
+def test_tables_of_another_release_name_the_whole_command(home: Home) -> None:
+    home.instance.unlink()
+    home.instance.mkdir()
+    (home.instance / "dagster.yaml").write_text((PROJECT_ROOT / "dagster.yaml").read_text())
+    with DagsterInstance.from_config(str(home.instance)) as instance:
+        instance.get_runs_count()
+    for file in home.instance.rglob("runs.db"):
+        with closing(sqlite3.connect(file)) as tables, tables:
+            tables.execute("update alembic_version set version_num = 'older'")
+    finding = home.look("dagster storage")["dagster storage"]
+    assert finding.level == "error"
+    assert finding.remedy == f"Run: DAGSTER_HOME={home.instance} dagster instance migrate"
 
 
 def test_limits_of_pools_that_differ_are_seen(home: Home) -> None:

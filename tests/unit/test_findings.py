@@ -67,6 +67,18 @@ def test_a_thread_of_the_daemon_that_died_alone_is_an_error_that_names_it() -> N
     assert "SCHEDULER" in finding.said
 
 
+def test_a_daemon_that_has_ended_is_an_error_and_one_that_was_never_started_a_warning() -> None:
+    [ended] = of_heartbeats("daemon", ["SENSOR"], {"SENSOR": Heartbeat(7200 * 2, "one")})
+    assert (level(ended), "last heartbeat was 4 h ago" in ended.said) == ("error", True)
+    [never] = of_heartbeats("daemon", ["SENSOR"], {})
+    assert level(never) == "warning"
+
+
+def test_a_heartbeat_of_the_future_is_no_sign_of_life() -> None:
+    [finding] = of_heartbeats("daemon", ["SENSOR"], {"SENSOR": Heartbeat(-7200 * 2, "one")})
+    assert (level(finding), "4 h in the future" in finding.said) == ("error", True)
+
+
 def test_what_the_daemon_complains_of_is_a_warning() -> None:
     [finding] = of_heartbeats("daemon", ["SENSOR"], {"SENSOR": Heartbeat(5, "one", ("no code server\nstack",))})
     assert (level(finding), finding.said) == ("warning", "SENSOR: no code server")
