@@ -39,6 +39,7 @@ from jobs import Stages
 from partitions import CLIENTS, Partitions, today
 from resources.archive import Archive
 from resources.config_bucket import ConfigBucket
+from resources.kept_cursor import KeptCursor
 from resources.object_store import ObjectStore, ObjectStoreResource
 
 
@@ -56,7 +57,8 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         context: SensorEvaluationContext, config_store: ObjectStoreResource, data_store: ObjectStoreResource
     ) -> SensorResult | SkipReason:
         instance, bucket = context.instance, ConfigBucket(config_store.store())
-        listing, cursor = bucket.listing(), Cursor.load(context.cursor)
+        kept = KeptCursor(data_store.store(), context.sensor_name, context.cursor)
+        listing, cursor = bucket.listing(), Cursor.load(kept.text)
         present = instance.get_dynamic_partitions(CLIENTS)
         built, reading = _built(instance), stages.configs.under_way(instance)
         # A run that failed left its clients behind: they are asked for again, once an hour (the run key sees to it).
@@ -98,14 +100,14 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         requests += _config_requests(instance, stages, order, {*activated, *changed}, listing, data_store.store())
         _say(context, decision, activated)
         if not (requests or gone or events):
-            context.update_cursor(decision.cursor.dump())
+            context.update_cursor(kept.keep(decision.cursor.dump()))
             return SkipReason(doing_nothing)
         return SensorResult(
             run_requests=requests,
             dynamic_partitions_requests=_partition_requests(partitions.clients, activated, sorted(gone)),
             asset_events=events,
             skip_reason=doing_nothing if waiting and not requests else None,
-            cursor=decision.cursor.dump(),
+            cursor=kept.keep(decision.cursor.dump()),
         )
 
     return client_activation

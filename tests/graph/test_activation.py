@@ -1,5 +1,6 @@
 """From a client file to its cells: what the activation sensor asks for, and how often it looks."""
 
+import gzip
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,12 @@ from dagster import DagsterRunStatus
 from domain.errors import VigieError
 from partitions import today
 from resources.config_bucket import CATALOG_KEY
+from resources.kept_cursor import KeptCursor
+from resources.object_store import open_store
 from tests.graph.conftest import HEALTHY, PATHS, Platform
 
 TODAY = str(today())
+SENSOR = "client_activation"
 
 
 def test_a_new_client_becomes_a_partition_and_gets_its_configuration_its_sources_and_its_items(
@@ -159,7 +163,86 @@ def test_a_lost_cursor_repairs_itself_without_a_run(platform: Platform, lost: st
     platform.settle()
     platform.cursors.update(dict.fromkeys(("client_activation", "client_items_due"), lost))
     assert platform.settle() == []
-    assert json.loads(platform.cursors["client_activation"] or "")["clients/acme.yaml"]
+    assert "clients/acme.yaml" in known(platform)
+
+
+def known(platform: Platform) -> dict[str, list[str]]:
+    """What the sensor's cursor names: file -> its ETag and state."""
+    kept = KeptCursor(open_store(platform.settings.stores.data), SENSOR, platform.cursors[SENSOR])
+    found: dict[str, list[str]] = json.loads(kept.text or "{}")
+    return found
+
+
+def slots(platform: Platform) -> dict[str, str]:
+    return {info.key: info.etag for info in open_store(platform.settings.stores.data).list("cursors/")}
+
+
+def test_the_cursor_is_short_however_many_files_there_are(platform: Platform) -> None:
+    for number in range(200):
+        platform.put_client(f"client{number}", active=False)
+    for _look in range(3):
+        platform.tick(SENSOR)
+    assert len(known(platform)) == 200
+    assert len(platform.cursors[SENSOR] or "") < 120
+
+
+def test_a_look_at_nothing_new_writes_nothing_and_changes_keep_two_objects(platform: Platform) -> None:
+    platform.put_client("acme", active=False)
+    platform.tick(SENSOR)
+    cursor, before = platform.cursors[SENSOR], slots(platform)
+    platform.tick(SENSOR)
+    assert (platform.cursors[SENSOR], slots(platform)) == (cursor, before)
+    for number in range(3):
+        platform.put_client(f"other{number}", active=False)
+        platform.tick(SENSOR)
+    assert len(slots(platform)) == 2
+    assert len(known(platform)) == 4
+
+
+def test_a_process_that_dies_before_its_cursor_is_kept_leaves_the_last_one_whole(platform: Platform) -> None:
+    platform.put_client("acme", active=False)
+    platform.tick(SENSOR)
+    before = known(platform)
+    for number in range(3):
+        platform.put_client(f"other{number}", active=False)
+        platform.evaluate(SENSOR)  # its object is written, and the tick is lost
+    assert known(platform) == before
+    platform.tick(SENSOR)
+    assert len(known(platform)) == 4
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"not gzip", gzip.compress(b"{}"), gzip.compress(b"{}")[:-4], None],
+    ids=["empty", "no gzip", "another text", "cut off", "gone"],
+)
+def test_an_object_that_is_gone_or_damaged_is_a_lost_cursor_and_is_written_again(
+    platform: Platform, damage: bytes | None
+) -> None:
+    platform.put_client("acme")
+    platform.put_client("asleep", active=False)
+    platform.settle()
+    before, data = known(platform), open_store(platform.settings.stores.data)
+    for key in slots(platform):
+        data.delete(key)
+        if damage is not None:
+            data.put(key, damage)
+    assert platform.settle() == []
+    assert known(platform) == before
+
+
+def test_a_cursor_that_holds_every_file_is_still_read(platform: Platform) -> None:
+    platform.put_client("acme")
+    platform.put_client("asleep", active=False)
+    platform.settle()
+    kept = known(platform)
+    kept["clients/asleep.yaml"] = ["another", "i"]
+    platform.cursors[SENSOR] = json.dumps(kept)
+    text = KeptCursor(open_store(platform.settings.stores.data), SENSOR, platform.cursors[SENSOR]).text
+    assert json.loads(text) == kept
+    assert platform.settle() == []
+    assert known(platform)["clients/asleep.yaml"] != kept["clients/asleep.yaml"]
+    assert known(platform)["clients/acme.yaml"] == kept["clients/acme.yaml"]
 
 
 def test_a_lost_cursor_while_configurations_are_being_read_asks_for_no_second_run(platform: Platform) -> None:
