@@ -40,7 +40,8 @@ def backfill(
 ) -> None:
     """Do partitions again, in the fewest runs.
 
-    Any selection of clients and days, scattered ones too. The daemon (vigie dev) executes the runs.
+    Any selection of clients and days, scattered ones too. The daemon executes the runs: vigie dev, or on a fleet
+    vigie fleet daemon.
     """
     from backfilling import Backfill, Question
 
@@ -56,14 +57,15 @@ def backfill(
                 return
             if not asked.daemon_lives():
                 out.print(
-                    "no daemon has been seen for 90 seconds: the runs wait in the queue for one. Start it: vigie dev"
+                    "no daemon has been seen for 90 seconds: the runs wait in the queue for one. "
+                    f"Start it: {asked.daemon_command}"
                 )
                 if wait:
                     out.print("nothing was asked for: there is nobody to wait for")
                     raise typer.Exit(1)
             if len(asked.keys) > _ASK_FROM and not yes:
                 typer.confirm(f"Ask for {len(asked.keys):,} partitions?", abort=True)
-            for run_id in asked.launch(batches, _workspace()):
+            for run_id in asked.launch(batches):
                 out.print(f"asked for run {run_id}")
             if wait:
                 raise typer.Exit(_follow(asked))
@@ -108,9 +110,3 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{path}: {error}", param_hint="--keys") from None
-
-
-def _workspace() -> Path:
-    from settings import PROJECT_ROOT
-
-    return PROJECT_ROOT / "workspace.yaml"

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from dagster import AssetKey, DagsterInstance, MultiPartitionsDefinition, PartitionsDefinition
 from dagster import TimeWindowPartitionsDefinition as Windows
@@ -24,12 +23,12 @@ from domain.asked_partitions import Grid, asked_clients, asked_days, asked_keys,
 from domain.backfills import Batch
 from domain.errors import SettingsError
 from domain.partition_counts import count_of, remark_on
-from local.instance import dagster_home
+from local.instance import code_place, daemon_command, dagster_home, workspace
 from partitions import CLIENTS, today
 from resources.object_store import ObjectStore, open_store
 from resources.partition_states import PartitionStates
 from resources.run_queue import UNDER_WAY, RunQueue, runs_tagged, runs_under_way
-from settings import Settings, load_settings
+from settings import Settings, exported, load_settings
 
 STAGES = ("read_client_configs", "fetch_sources", "build_client_items", "build_warehouse", "write_newsletters")
 ANY_SET = {CLIENT_CONFIG, SOURCE_SNAPSHOTS, CLIENT_ITEMS, NEWSLETTER}  # the others' runs are ranges: dbt's, mostly
@@ -127,11 +126,17 @@ class Backfill:
         """Whether somebody takes runs from the queue."""
         return self._states.daemon_lives()
 
-    def launch(self, batches: Sequence[Batch], workspace: Path) -> Iterator[str]:
+    @property
+    def daemon_command(self) -> str:
+        """What starts the daemon that takes the runs."""
+        return daemon_command(self._settings)
+
+    def launch(self, batches: Sequence[Batch]) -> Iterator[str]:
         """Puts the runs into the queue; each run's id as soon as it is there."""
         self._since = self._states.last_event(self._aim.counted)
         assets = self._aim.assets if self._aim.is_part else ()
-        with RunQueue.opened(self._instance, workspace) as queue:
+        place, file = exported(code_place(self._settings)), workspace(self._settings)
+        with place, RunQueue.opened(self._instance, file) as queue:
             for batch in batches:
                 tags = {**batch_tags(self._store(), batch), BACKFILL_TAG: self._id, "dagster/priority": _LATER}
                 yield queue.launch(self._aim.job, tags, assets)

@@ -14,7 +14,6 @@ import typer
 from terminal import errors_in_words
 
 fleet = typer.Typer(help="Become a process of a fleet of machines.", no_args_is_help=True)
-_CODE = {"VIGIE_CODE_HOST": "127.0.0.1", "VIGIE_CODE_PORT": "4000"}  # where deploy/workspace.yaml finds the code
 Port = Annotated[int, typer.Option(help="The port to listen on.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 
@@ -58,7 +57,7 @@ def fleet_worker(
 def _environment() -> dict[str, str]:
     """Of a process of the fleet on this machine, its dagster.yaml written."""
     from domain.errors import SettingsError
-    from local.instance import configure, instance_environment
+    from local.instance import CODE_PLACE, configure, instance_environment
     from settings import load_settings
 
     settings = load_settings()
@@ -68,7 +67,7 @@ def _environment() -> dict[str, str]:
             where=f"target {settings.target!r}",
             remedy="For many machines: export VIGIE_INSTANCE=fleet",
         )
-    environment = {**_CODE, **instance_environment(settings)}
+    environment = {**CODE_PLACE, **instance_environment(settings)}
     configure(settings)
     return environment
 

@@ -86,7 +86,7 @@ class Heartbeat:
 
 def of_heartbeats(check: str, required: Iterable[str], beats: Mapping[str, Heartbeat]) -> list[Finding]:
     """Whether the daemon runs, only one of it, and none of its threads fails."""
-    start = "Start it: vigie dev, or dagster-daemon run on the fleet's machine."
+    start = "Start it: vigie dev; on a fleet, vigie fleet daemon."
     wanted = sorted(required)
     living = {name: beats[name] for name in wanted if name in beats and abs(beats[name].age) <= DAEMON_PATIENCE}
     if not living:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
+from domain.errors import SettingsError
 from local.demo_site import DemoSite
 from local.examples import write_examples
 from local.instance import heed_signals, prepare, start, stop
@@ -21,7 +22,13 @@ _PORT = 8872  # of the example site; fixed, because addresses are the items' ide
 
 
 def run(settings: Settings, host: str, port: int, out: Console) -> int:
-    """Runs until interrupted; the exit code of `dagster dev`."""
+    """Runs until interrupted; the exit code of `dagster dev`. Raises SettingsError on a fleet's instance."""
+    if settings.instance == "fleet":
+        raise SettingsError(
+            "its instance is a fleet's, which has a daemon of its own: a second one would ask for everything twice.",
+            where=f"target {settings.target!r}",
+            remedy="Start vigie fleet daemon and vigie fleet web. For this machine alone: unset VIGIE_INSTANCE",
+        )
     heed_signals()
     prepare(settings)
     with _examples(settings, out), schematics_here(settings) as schematics:

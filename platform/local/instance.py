@@ -20,6 +20,7 @@ from resources.database import open_database
 from resources.dbt import dbt_environment, dbt_project, prepare_manifest
 from settings import DirectoryLocation, DuckDBWarehouse, Settings, child_environment, environment_value, exported
 
+CODE_PLACE = {"VIGIE_CODE_HOST": "127.0.0.1", "VIGIE_CODE_PORT": "4000"}  # as deploy/workspace.yaml names it
 STORAGE_VARIABLE = "VIGIE_DAGSTER_DATABASE_URL"  # as deploy/dagster-fleet.yaml names it
 
 
@@ -93,6 +94,23 @@ def instance_variables(settings: Settings) -> dict[str, str]:
             remedy=f"Set it in the process: {STORAGE_VARIABLE}=postgresql+psycopg2://USER:PASSWORD@HOST:5432/dagster",
         )
     return {STORAGE_VARIABLE: url}
+
+
+def workspace(settings: Settings) -> Path:
+    """The file that names this target's code location: a fleet's is a server, and runs carry its place of the code."""
+    return settings.project_root / ("deploy/workspace.yaml" if settings.instance == "fleet" else "workspace.yaml")
+
+
+def code_place(settings: Settings) -> dict[str, str]:
+    """What that file reads from the environment."""
+    if settings.instance != "fleet":
+        return {}
+    return {name: environment_value(name) or usual for name, usual in CODE_PLACE.items()}
+
+
+def daemon_command(settings: Settings) -> str:
+    """What starts this target's daemon."""
+    return "vigie fleet daemon" if settings.instance == "fleet" else "vigie dev"
 
 
 def pools(settings: Settings) -> dict[str, int]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_graphql.cli import execute_query
@@ -45,14 +46,15 @@ class RunQueue:
     def opened(cls, instance: DagsterInstance, workspace: Path) -> Iterator["RunQueue"]:
         """The queue, with the code of the workspace's one location loaded. Raises TransientError where it does not."""
         target = WorkspaceFileTarget([str(workspace)])
-        (location,) = (origin.location_name for origin in target.create_origins())
+        (origin,) = target.create_origins()
+        location, is_file = origin.location_name, isinstance(origin, ManagedGrpcPythonEnvCodeLocationOrigin)
         with WorkspaceProcessContext(instance, target) as context:
             entry = context.create_request_context().get_code_location_entries()[location]
             if entry.load_error:
                 raise TransientError(
                     f"the code does not load: {entry.load_error.message}",
                     where=str(workspace),
-                    remedy="Run: make check",
+                    remedy="Run: make check" if is_file else "Start it: vigie fleet code; VIGIE_CODE_HOST says where.",
                 )
             yield cls(context, location)
 

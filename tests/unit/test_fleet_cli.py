@@ -9,8 +9,15 @@ from typer.testing import CliRunner
 
 from cli import app
 from domain.errors import SettingsError
-from local.instance import STORAGE_VARIABLE, configure, instance_environment
-from settings import S3Location, Settings, load_settings
+from local.instance import (
+    STORAGE_VARIABLE,
+    code_place,
+    configure,
+    daemon_command,
+    instance_environment,
+    workspace,
+)
+from settings import PROJECT_ROOT, S3Location, Settings, load_settings
 
 URL = "postgresql+psycopg2://dagster:hunter2@db.invalid:5432/dagster"
 
@@ -34,6 +41,29 @@ def test_a_machine_that_is_no_fleet_starts_no_process_of_one(
     said = CliRunner().invoke(app, ["fleet", process])
     assert said.exit_code == 1
     assert "VIGIE_INSTANCE=fleet" in said.output
+
+
+def test_a_fleet_gets_no_second_daemon_from_the_command_of_one_machine(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_HOME", str(tmp_path))
+    monkeypatch.setenv("VIGIE_INSTANCE", "fleet")
+    said = CliRunner().invoke(app, ["dev"])
+    assert said.exit_code == 1
+    assert "vigie fleet daemon" in said.output
+    assert not settings.home.exists()
+
+
+def test_what_is_asked_of_a_fleet_goes_through_its_code_server(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_CODE_HOST", "code.invalid")
+    assert workspace(settings) == PROJECT_ROOT / "deploy" / "workspace.yaml"
+    assert code_place(settings) == {"VIGIE_CODE_HOST": "code.invalid", "VIGIE_CODE_PORT": "4000"}
+    assert daemon_command(settings) == "vigie fleet daemon"
+    alone = load_settings({"VIGIE_TARGET": "dev", "VIGIE_HOME": str(tmp_path)})
+    assert workspace(alone) == PROJECT_ROOT / "workspace.yaml"
+    assert (code_place(alone), daemon_command(alone)) == ({}, "vigie dev")
 
 
 def test_an_instance_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
