@@ -32,6 +32,13 @@ def dagster_home(settings: Settings) -> Path:
 def prepare(settings: Settings) -> Path:
     """Makes the folders, the instance and the dbt manifest ready; what is there stays. The instance's folder."""
     home = configure(settings)
+    if not (home / "dagster.yaml").is_file():  # Dagster would open a new SQLite there, and all would seem well
+        raise SettingsError(
+            "there is no dagster.yaml, and VIGIE_INSTANCE=given leaves it to somebody else.",
+            where=f"DAGSTER_HOME {home}",
+            remedy="Put it there (on Kubernetes, mount the chart's: deploy/helm/values.yaml), or choose another "
+            "VIGIE_INSTANCE.",
+        )
     stores = settings.stores
     for location in (stores.config, stores.data, stores.newsletters):
         if isinstance(location, DirectoryLocation):

@@ -15,6 +15,7 @@ from local.instance import (
     configure,
     daemon_command,
     instance_environment,
+    prepare,
     workspace,
 )
 from settings import PROJECT_ROOT, S3Location, Settings, load_settings
@@ -109,3 +110,10 @@ def test_what_runs_say_is_kept_where_every_machine_can_read_it(settings: Setting
 def test_a_file_that_somebody_else_writes_is_left_alone(settings: Settings) -> None:
     given = settings.model_copy(update={"instance": "given"})
     assert not (configure(given) / "dagster.yaml").exists()
+
+
+def test_an_instance_whose_file_is_not_there_is_not_prepared(settings: Settings) -> None:
+    given = settings.model_copy(update={"instance": "given"})
+    with pytest.raises(SettingsError, match=r"no dagster\.yaml"):
+        prepare(given)
+    assert not list(settings.home.rglob("*.db"))
