@@ -32,6 +32,9 @@ CHART = {
     " labels nodeSelector affinity tolerations podSecurityContext securityContext resources livenessProbe"
     " readinessProbe startupProbe annotations runMonitoring runRetries sensors schedules schedulerName"
     " volumeMounts volumes",
+    "dagsterDaemon.runCoordinator": "enabled type config",
+    "dagsterDaemon.runCoordinator.config": "queuedRunCoordinator customRunCoordinator",
+    "dagsterDaemon.runCoordinator.config.customRunCoordinator": "module class config",
     "dagsterDaemon.runMonitoring": "enabled startTimeoutSeconds cancelTimeoutSeconds maxResumeRunAttempts"
     " pollIntervalSeconds freeSlotsAfterRunEndSeconds",
     "runLauncher": "type config",
@@ -192,12 +195,14 @@ def test_everything_on_kubernetes_is_one_image_and_never_root() -> None:
     assert not any(part["securityContext"]["allowPrivilegeEscalation"] for part in [*pods, launcher])
 
 
-def test_kubernetes_and_celery_limit_and_retry_alike() -> None:
-    fleet, chart = loaded("dagster-fleet.yaml"), loaded("helm/values.yaml")["additionalInstanceConfig"]
-    assert chart == {name: fleet[name] for name in chart}
+def test_kubernetes_and_celery_queue_limit_and_retry_alike() -> None:
+    fleet, values = loaded("dagster-fleet.yaml"), loaded("helm/values.yaml")
+    chart = values["additionalInstanceConfig"]
     assert chart.keys() == {"concurrency", "run_retries"}
-    assert fleet["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
+    assert chart["run_retries"] == fleet["run_retries"]
+    assert chart["concurrency"]["pools"] == fleet["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
     assert fleet["run_retries"]["retry_on_asset_or_op_failure"] is False
+    assert values["dagsterDaemon"]["runCoordinator"]["config"]["customRunCoordinator"] == fleet["run_coordinator"]
 
 
 def test_the_fleet_notices_dead_runs_and_purges_as_one_machine_does() -> None:
