@@ -41,17 +41,21 @@ def fleet_code(host: Host = "127.0.0.1", port: Port = 4000) -> None:
 
 @fleet.command("worker")
 def fleet_worker(
-    concurrency: Annotated[int, typer.Option(min=1, help="How many runs at once, of some 300 MB each.")] = 2,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many runs at once, of some 300 MB each. Without it: VIGIE_FLEET_RUNS, or 4."),
+    ] = None,
 ) -> None:
     """Become a worker: take runs from the broker.
 
     SIGTERM ends it after the runs at work.
     """
     from fleet import work
+    from local.instance import fleet_runs
     from settings import exported
 
     with errors_in_words(), exported(_environment()):
-        work(concurrency)
+        work(concurrency or fleet_runs())
 
 
 def _environment() -> dict[str, str]:

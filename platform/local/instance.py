@@ -5,6 +5,7 @@ its runs (fleet).
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from settings import DirectoryLocation, DuckDBWarehouse, Settings, child_environ
 
 CODE_PLACE = {"VIGIE_CODE_HOST": "127.0.0.1", "VIGIE_CODE_PORT": "4000"}  # as deploy/workspace.yaml names it
 STORAGE_VARIABLE = "VIGIE_DAGSTER_DATABASE_URL"  # as deploy/dagster-fleet.yaml names it
+RUNS_VARIABLE = "VIGIE_FLEET_RUNS"
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -71,8 +73,24 @@ def _instance_config(settings: Settings) -> str:
     """A fleet's runs keep their output where every machine can read it."""
     if settings.instance == "machine":
         return (settings.project_root / "dagster.yaml").read_text(encoding="utf-8")
-    fleet = (settings.project_root / "deploy" / "dagster-fleet.yaml").read_text(encoding="utf-8")
-    return f"{fleet}\n{yaml.safe_dump({'compute_logs': _compute_logs(settings)}, sort_keys=False)}"
+    fleet = yaml.safe_load((settings.project_root / "deploy" / "dagster-fleet.yaml").read_bytes())
+    runs = fleet["concurrency"]["runs"]
+    runs["max_concurrent_runs"] = fleet_runs()
+    for limit in runs["tag_concurrency_limits"]:  # accounts wait for long: they never take every place
+        limit["limit"] = fleet_runs() // 2
+    return yaml.safe_dump({**fleet, "compute_logs": _compute_logs(settings)}, sort_keys=False)
+
+
+def fleet_runs() -> int:
+    """How many runs a fleet does at once, over all its workers; raises SettingsError where that is no such number."""
+    said = environment_value(RUNS_VARIABLE) or "4"
+    if not re.fullmatch(r"[1-9]\d{0,3}", said) or said == "1":
+        raise SettingsError(
+            f"{said!r} is not a number of runs from 2 on.",
+            where=RUNS_VARIABLE,
+            remedy=f"Set it to the places of all workers together: export {RUNS_VARIABLE}=4",
+        )
+    return int(said)
 
 
 def _compute_logs(settings: Settings) -> dict[str, Any]:

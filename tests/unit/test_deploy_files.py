@@ -157,6 +157,15 @@ def test_services_wait_for_what_they_need_and_say_how_they_are() -> None:
     }
 
 
+def test_a_box_has_a_place_for_every_run_that_is_launched_and_one_that_is_no_accounts() -> None:
+    runs = loaded("dagster-fleet.yaml")["concurrency"]["runs"]
+    said = f"${{VIGIE_FLEET_RUNS:-{runs['max_concurrent_runs']}}}"
+    command = services()["worker"]["command"]
+    assert command[command.index("--concurrency") + 1] == said
+    assert services()["daemon"]["environment"]["VIGIE_FLEET_RUNS"] == said
+    assert [one["limit"] < runs["max_concurrent_runs"] for one in runs["tag_concurrency_limits"]] == [True]
+
+
 def test_only_the_ui_listens_and_only_to_the_box() -> None:
     published = {name: service["ports"] for name, service in services().items() if "ports" in service}
     assert published.keys() == {"web"}

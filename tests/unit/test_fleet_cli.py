@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 from cli import app
 from domain.errors import SettingsError
 from local.instance import (
+    RUNS_VARIABLE,
     STORAGE_VARIABLE,
     code_place,
     configure,
     daemon_command,
+    fleet_runs,
     instance_environment,
     prepare,
     workspace,
@@ -94,6 +96,32 @@ def test_the_file_of_a_fleet_names_its_launcher_and_no_secret(settings: Settings
     assert document["run_launcher"]["class"] == "FleetRunLauncher"
     assert document["storage"]["postgres"]["postgres_url"] == {"env": STORAGE_VARIABLE}
     assert "hunter2" not in (configure(settings) / "dagster.yaml").read_text(encoding="utf-8")
+
+
+def test_the_file_that_is_written_is_the_one_in_deploy_and_where_output_is_kept(settings: Settings) -> None:
+    shipped = yaml.safe_load((PROJECT_ROOT / "deploy" / "dagster-fleet.yaml").read_bytes())
+    document = written(settings)
+    assert document.pop("compute_logs")
+    assert document == shipped
+
+
+@pytest.mark.parametrize("runs", [2, 3, 10])
+def test_as_many_runs_as_it_is_told_and_accounts_never_on_every_place(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, runs: int
+) -> None:
+    monkeypatch.setenv(RUNS_VARIABLE, str(runs))
+    limits = written(settings)["concurrency"]["runs"]
+    assert limits["max_concurrent_runs"] == runs == fleet_runs()
+    assert [0 < one["limit"] < runs for one in limits["tag_concurrency_limits"]] == [True]
+
+
+@pytest.mark.parametrize("said", ["0", "1", "-4", "many", "4.5"])
+def test_a_number_of_runs_that_is_none_is_refused(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setenv(RUNS_VARIABLE, said)
+    with pytest.raises(SettingsError, match="number of runs"):
+        configure(settings)
 
 
 def test_what_runs_say_is_kept_where_every_machine_can_read_it(settings: Settings) -> None:
