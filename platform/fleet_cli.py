@@ -19,9 +19,14 @@ Host = Annotated[str, typer.Option(help="The address to listen on.")]
 
 
 @fleet.command("web")
-def fleet_web(host: Host = "127.0.0.1", port: Port = 3000) -> None:
+def fleet_web(
+    host: Host = "127.0.0.1",
+    port: Port = 3000,
+    read_only: Annotated[bool, typer.Option("--read-only", help="For those who may look: it changes nothing.")] = False,
+) -> None:
     """Become the web server: the Dagster UI."""
-    _become("dagster-webserver", "-h", host, "-p", str(port), "-w", _workspace())
+    watch = ["--read-only"] if read_only else []
+    _become("dagster-webserver", "-h", host, "-p", str(port), "-w", _workspace(), *watch)
 
 
 @fleet.command("daemon")

@@ -56,7 +56,7 @@ CHART = {
 # The words of Compose that we use, by the Compose specification.
 SERVICE = (
     "image build command environment env_file volumes ports depends_on healthcheck restart stop_grace_period cap_drop"
-    " security_opt logging mem_limit"
+    " security_opt logging mem_limit profiles"
 )
 
 
@@ -153,7 +153,7 @@ def test_services_wait_for_what_they_need_and_say_how_they_are() -> None:
             assert how["condition"] in {"service_healthy", "service_completed_successfully"}
             assert (how["condition"] == "service_healthy") == ("healthcheck" in services()[needed]), (name, needed)
     assert {name for name, service in services().items() if "healthcheck" in service} == {
-        *("postgres", "code", "web", "daemon"),
+        *("postgres", "code", "web", "watch", "daemon"),
     }
 
 
@@ -168,8 +168,19 @@ def test_a_box_has_a_place_for_every_run_that_is_launched_and_one_that_is_no_acc
 
 def test_only_the_ui_listens_and_only_to_the_box() -> None:
     published = {name: service["ports"] for name, service in services().items() if "ports" in service}
-    assert published.keys() == {"web"}
-    assert all(str(port).startswith("127.0.0.1:") for port in published["web"])
+    assert published.keys() == {"web", "watch"}
+    assert all(str(port).startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_the_proxys_two_servers_are_on_the_box_and_watchers_get_the_one_that_changes_nothing() -> None:
+    asked = re.findall(r"server 127\.0\.0\.1:(\d+)", (DEPLOY / "proxy" / "nginx.conf").read_text(encoding="utf-8"))
+    served = {
+        re.sub(r"\$\{[A-Z_]+:-(\d+)\}", r"\1", service["ports"][0]).split(":")[1]: "--read-only" in service["command"]
+        for service in services().values()
+        if "ports" in service
+    }
+    assert sorted(asked) == sorted(served)
+    assert served == {"3000": False, "3001": True}
 
 
 def test_no_file_of_deploy_carries_a_secret() -> None:
