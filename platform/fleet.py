@@ -8,13 +8,15 @@ import os
 import signal
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import kombu.transport.sqlalchemy  # noqa: F401  # Kombu would import it when it launches, in several threads at once
 from celery import Celery, Task
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from dagster._check import not_none
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import pack_value, unpack_value
@@ -25,7 +27,8 @@ from dagster_celery.launcher import CeleryRunLauncher
 from dagster_celery.tasks import create_execute_job_task
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.utils import DagsterPostgresException
-from sqlalchemy.exc import SQLAlchemyError
+from kombu.exceptions import OperationalError as KombuOperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from domain.errors import SettingsError
 from run_locks import RunLocks
@@ -51,14 +54,16 @@ class FleetRunLauncher(CeleryRunLauncher):
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """Asks by the task's name: nothing of the instance's configuration goes to the broker."""
-        self.open_queues()
+        with _given_back((KombuOperationalError, OperationalError)):
+            self.open_queues()
         run = context.dagster_run
         origin = not_none(run.job_code_origin)
         args = ExecuteRunArgs(job_origin=origin, run_id=run.run_id, instance_ref=None, set_exit_code_on_failure=True)
         asked = self.celery.signature(
             TASK_EXECUTE_JOB_NAME, kwargs={"execute_job_args_packed": pack_value(args)}, immutable=True
         )
-        self._launch_celery_task_run(run=run, task_signature=asked, routing_key=TASK_EXECUTE_JOB_NAME)
+        with _given_back((KombuOperationalError,)):  # not what Dagster's storage says after the broker took it
+            self._launch_celery_task_run(run=run, task_signature=asked, routing_key=TASK_EXECUTE_JOB_NAME)
 
     def open_queues(self) -> None:
         """Makes the broker's queues where they are not yet.
@@ -166,6 +171,15 @@ def _storage_url(instance: DagsterInstance) -> str:
             remedy="Run: VIGIE_INSTANCE=fleet vigie prepare",
         )
     return storage.postgres_url
+
+
+@contextmanager
+def _given_back(away: tuple[type[Exception], ...]) -> Iterator[None]:
+    """A broker that is away, in the one error after which Dagster's queue takes a run back and tries again."""
+    try:
+        yield
+    except away as error:
+        raise DagsterUserCodeUnreachableError(f"The broker of the fleet cannot be reached: {error}") from error
 
 
 def _heed(instance: DagsterInstance, run_id: str, over: threading.Event) -> None:
