@@ -56,7 +56,7 @@ CHART = {
 # The words of Compose that we use, by the Compose specification.
 SERVICE = (
     "image build command environment env_file volumes ports depends_on healthcheck restart stop_grace_period cap_drop"
-    " security_opt logging mem_limit profiles"
+    " security_opt logging mem_limit profiles secrets"
 )
 
 
@@ -144,7 +144,9 @@ def test_every_service_runs_a_command_that_exists(name: str) -> None:
 def test_compose_says_nothing_that_compose_does_not_know() -> None:
     known = set(SERVICE.split())
     assert {word for service in services().values() for word in service} <= known
-    assert {name for name in loaded("compose.yaml") if not name.startswith("x-")} == {"name", "services", "volumes"}
+    assert {name for name in loaded("compose.yaml") if not name.startswith("x-")} == {
+        *("name", "services", "volumes", "secrets"),
+    }
 
 
 def test_services_wait_for_what_they_need_and_say_how_they_are() -> None:
@@ -181,6 +183,25 @@ def test_the_proxys_two_servers_are_on_the_box_and_watchers_get_the_one_that_cha
     }
     assert sorted(asked) == sorted(served)
     assert served == {"3000": False, "3001": True}
+
+
+def test_the_code_location_is_spoken_to_by_web_and_daemon_alone() -> None:
+    assert "ports" not in services()["code"]
+    policy = loaded("helm/network-policy.yaml")["spec"]
+    (code,) = loaded("helm/values.yaml")["dagster-user-deployments"]["deployments"]
+    assert policy["podSelector"]["matchLabels"]["deployment"] == code["name"]
+    (rule,) = policy["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [code["port"]]
+    (allowed,) = rule["from"]
+    assert "user-deployments" not in allowed["podSelector"]["matchExpressions"][0]["values"]
+
+
+def test_every_process_of_a_box_has_the_key_of_bigquery_as_a_file() -> None:
+    compose = loaded("compose.yaml")
+    assert set(compose["secrets"]) == {"google"}
+    for service in ours().values():
+        assert service["secrets"] == ["google"]
+        assert service["environment"]["GOOGLE_APPLICATION_CREDENTIALS"].endswith(":+/run/secrets/google}")
 
 
 def test_no_file_of_deploy_carries_a_secret() -> None:
