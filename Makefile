@@ -74,10 +74,12 @@ docs: setup ## write the reference anew, build the documentation as a site in bu
 audit: setup ## ask a vulnerability database about every locked package; fails where none answers
 	@.ci/audit
 
-sbom: setup ## write the bill of materials of what is installed: build/sbom.json
+sbom: setup ## write the bills of materials, of what is installed and of the image: build/sbom.json, sbom-fleet.json
 	@mkdir -p build
 	@$(BIN)/cyclonedx-py environment --no-validate --pyproject pyproject.toml --of JSON -o build/sbom.json $(BIN)/python
 	@count=$$(grep -c '"purl": "pkg:pypi/' build/sbom.json); echo "sbom: $$count components in build/sbom.json"; test $$count -gt 200
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --no-validate --of JSON -o build/sbom-fleet.json requirements-fleet.lock
+	@count=$$(grep -c '"purl": "pkg:pypi/' build/sbom-fleet.json); echo "sbom: $$count components in build/sbom-fleet.json"; test $$count -gt 200
 
 bench: setup ## run a benchmark: make bench NAME=overhead
 	@test -n "$(NAME)" || { echo "which one? make bench NAME=$$(ls benchmarks | sed -n 's/\.py$$//p' | paste -sd'|')"; exit 2; }

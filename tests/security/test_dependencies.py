@@ -20,6 +20,7 @@ from settings import PROJECT_ROOT
 
 BIN = Path(sys.executable).parent
 LOCK = PROJECT_ROOT / "requirements.lock"
+FLEET_LOCK = PROJECT_ROOT / "requirements-fleet.lock"
 FEWEST = 200  # components: fewer would be a bill of something else
 # They ask for a notice, or for the source of changes to their own files.
 ALLOWED = {
@@ -38,6 +39,20 @@ TAKEN = {
     "protobuf": "BSD-3-Clause",
     "text-unidecode": "Artistic-1.0-Perl",
     "uritemplate": "Apache-2.0 OR BSD-3-Clause",
+}
+
+# Of the image alone, so not installed here: as their metadata say.
+IN_THE_IMAGE = {
+    "aiohappyeyeballs": "PSF-2.0",
+    "aiohttp": "Apache-2.0 AND MIT",
+    "aiosignal": "Apache-2.0",
+    "dagster-k8s": "Apache-2.0",
+    "durationpy": "MIT",
+    "frozenlist": "Apache-2.0",
+    "hatchling": "MIT",
+    "kubernetes": "Apache-2.0",
+    "trove-classifiers": "Apache-2.0",
+    "websocket-client": "Apache-2.0",
 }
 
 
@@ -59,9 +74,9 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def locked() -> set[tuple[str, str]]:
+def locked(lock: Path = LOCK) -> set[tuple[str, str]]:
     """Names with their versions: some have several, each for other versions of Python."""
-    lines = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ \\;]+)", LOCK.read_text(), re.MULTILINE)
+    lines = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^ \\;]+)", lock.read_text(), re.MULTILINE)
     return {(plain(name), version) for name, version in lines}
 
 
@@ -101,6 +116,24 @@ def test_every_licence_is_known_and_may_be_used(bill: dict[str, Any]) -> None:
         if plain(one["name"]) in names and not (licences(one) and all(map(is_allowed, licences(one))))
     }
     assert wrong == {}
+
+
+def test_every_licence_of_the_image_is_known_and_may_be_used() -> None:
+    more = {name for name, _ in locked(FLEET_LOCK)} - {name for name, _ in locked()}
+    assert more == IN_THE_IMAGE.keys()
+    assert [name for name, licence in IN_THE_IMAGE.items() if not is_allowed(licence)] == []
+
+
+def test_the_bill_of_the_image_is_written_offline_and_holds_all_of_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "sbom-fleet.json"
+    subprocess.run(
+        [BIN / "cyclonedx-py", "requirements", "--no-validate", "--of", "JSON", "-o", path, FLEET_LOCK],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    components = {(plain(one["name"]), one["version"]) for one in json.loads(path.read_text())["components"]}
+    assert components == locked(FLEET_LOCK)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +191,7 @@ class TestAudit:
         self, database: ThreadingHTTPServer, tmp_path: Path
     ) -> None:
         code, said = self.audit(tmp_path, port=database.server_port)
-        assert (code, said.strip()) == (0, "audit: 2 locked packages, no known vulnerability")
+        assert (code, said.strip()) == (0, f"audit: 2 packages of {tmp_path / 'two.lock'}, no known vulnerability")
         assert set(database.asked) == {"jinja2", "pyyaml"}  # type: ignore[attr-defined]
 
     def test_a_known_vulnerability_fails_it_by_name(self, database: ThreadingHTTPServer, tmp_path: Path) -> None:
