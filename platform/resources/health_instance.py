@@ -158,14 +158,14 @@ def sensor_ticks(instance: DagsterInstance, sensors: Mapping[str, bool], now: fl
             continue
         newest = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
         if newest:
-            tick = Tick(now - newest[0].timestamp, _interval(state), _said(newest[0]))
+            tick = Tick(now - newest[0].timestamp, _interval(state), said_of(newest[0]))
             other = found.get(state.name, tick)
             found[state.name] = min(tick, other, key=lambda one: one.age)
     return found
 
 
-def _said(tick: InstigatorTick) -> str:
-    """Why it failed, in the words of what failed: Dagster wraps it."""
+def said_of(tick: InstigatorTick) -> str:
+    """Why a tick failed, in the words of what failed, for Dagster wraps it; "" where it says nothing."""
     error = tick.error
     while error and error.cause:
         error = error.cause

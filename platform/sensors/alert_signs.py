@@ -18,7 +18,7 @@ from dagster import (
     RepositoryDefinition,
 )
 from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorTick, TickStatus
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecord,
     AssetCheckExecutionRecordStatus,
@@ -35,6 +35,7 @@ from partitions import today
 from resources.alert_desk import AlertDesk
 from resources.alert_signs import account_signs, delivery_signs
 from resources.daemon_signs import signs_of
+from resources.health_instance import said_of
 from sensors.failed_runs import FailedRuns
 
 ALERTS = "alerts"  # the sensor's own name
@@ -104,9 +105,8 @@ class Lookout:
             ended = [tick for tick in ticks if tick.status != TickStatus.STARTED][:least]
             if len(ended) == least and all(tick.status == TickStatus.FAILURE for tick in ended):
                 kind = state.instigator_type.value.lower()
-                found.append(
-                    Sign("sensor", f"{kind} {name} fails", _said(ended[0]), _at(ended[-1].timestamp), f"{kind} {name}")
-                )
+                why = said_of(ended[0]) or "the tick failed without a reason"
+                found.append(Sign("sensor", f"{kind} {name} fails", why, _at(ended[-1].timestamp), f"{kind} {name}"))
         return [*found, *self._silent(instance, states, now)]
 
     def _silent(self, instance: DagsterInstance, states: Mapping[str, InstigatorState], now: datetime) -> list[Sign]:
@@ -231,13 +231,6 @@ def _states(instance: DagsterInstance) -> dict[str, InstigatorState]:
 def _last(state: InstigatorState) -> float:
     data = state.sensor_instigator_data
     return (data.last_tick_timestamp or 0.0) if data else 0.0
-
-
-def _said(tick: InstigatorTick) -> str:
-    error = tick.error
-    while error and error.cause:
-        error = error.cause
-    return error.message.strip() if error else "the tick failed without a reason"
 
 
 def _at(seconds: float) -> datetime:
