@@ -8,6 +8,8 @@ import time
 
 from dagster import DagsterRun, DagsterRunStatus, DefaultRunLauncher
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
+from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
+from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 
@@ -33,7 +35,7 @@ class MachineRunLauncher(DefaultRunLauncher):
         run_id = context.dagster_run.run_id
         with launching(folder_of(self._instance.root_directory), run_id):
             run = self._instance.get_run_by_id(run_id)
-            if run and run.status in _TO_LAUNCH and not self._has(run_id):
+            if run and run.status in _TO_LAUNCH and not self._is_at_work(context):
                 super().launch_run(context)
 
     @property
@@ -47,13 +49,28 @@ class MachineRunLauncher(DefaultRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, "No process holds the run's lock: its worker is dead.")
 
-    def _has(self, run_id: str) -> bool:
-        client = self._get_grpc_client_for_termination(run_id)  # type: ignore[no-untyped-call]
-        if client is None:  # it was never launched
-            return False
-        answer = client.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id))
-        return bool(deserialize_value(answer, CanCancelExecutionResult).can_cancel)
+    def _is_at_work(self, context: LaunchRunContext) -> bool:
+        """Whether a code server works on the run: the one that its tag names, or the one that would be asked now.
+
+        The tag alone does not do: a second daemon that read the run before it was launched may have written it since.
+        """
+        run_id = context.dagster_run.run_id
+        tagged = self._get_grpc_client_for_termination(run_id)  # type: ignore[no-untyped-call]
+        return any(_has(client, run_id) for client in (_server_of(context), tagged) if client)
 
     def _young(self, run: DagsterRun) -> bool:
         record = self._instance.get_run_record_by_id(run.run_id)
         return record is not None and time.time() - (record.start_time or time.time()) < _GRACE
+
+
+def _server_of(context: LaunchRunContext) -> DagsterGrpcClient | None:
+    origin = context.dagster_run.remote_job_origin
+    if context.workspace is None or origin is None:
+        return None
+    location = context.workspace.get_code_location(origin.repository_origin.code_location_origin.location_name)
+    return location.client if isinstance(location, GrpcServerCodeLocation) else None
+
+
+def _has(server: DagsterGrpcClient, run_id: str) -> bool:
+    answer = server.can_cancel_execution(CanCancelExecutionRequest(run_id=run_id))
+    return deserialize_value(answer, CanCancelExecutionResult).can_cancel

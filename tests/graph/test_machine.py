@@ -4,6 +4,8 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
@@ -14,6 +16,7 @@ from dagster import (
     DagsterEvent,
     DagsterEventType,
     DagsterInstance,
+    DagsterRun,
     DagsterRunStatus,
     JobDefinition,
     execute_job,
@@ -22,12 +25,16 @@ from dagster import (
     reconstructable,
 )
 from dagster._cli.job import execute_launch_command
+from dagster._core.storage.runs.schema import RunsTable
+from dagster._core.storage.runs.sql_run_storage import SqlRunStorage
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._core.test_utils import create_run_for_test
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from dagster._grpc.server import GrpcServerProcess
+from dagster._serdes import serialize_value
 from dagster_shared.cli import WorkspaceOpts
 
 from executor import patient_executor
@@ -131,33 +138,61 @@ def slow() -> None:
 """
 
 
-def test_two_daemons_that_take_a_run_at_once_launch_it_once(instance: DagsterInstance, tmp_path: Path) -> None:
-    (tmp_path / "slow.py").write_text(SLOW)
+@contextmanager
+def asked_for(instance: DagsterInstance, folder: Path) -> Iterator[tuple[DagsterRun, WorkspaceRequestContext]]:
+    """A run of `slow` that is still to be launched, and the code server that would work on it; until it succeeded."""
+    (folder / "slow.py").write_text(SLOW)
     origin = LoadableTargetOrigin(
-        executable_path=sys.executable, python_file=str(tmp_path / "slow.py"), working_directory=str(tmp_path)
+        executable_path=sys.executable, python_file=str(folder / "slow.py"), working_directory=str(folder)
     )
     with GrpcServerProcess(instance.get_ref(), location_name="slow", loadable_target_origin=origin) as server:
         target = GrpcServerTarget(host="localhost", port=server.port, socket=server.socket, location_name="slow")
         with WorkspaceProcessContext(instance, target) as process:
-            workspace = process.create_request_context()
             where = {"host": "localhost", "port": server.port, "socket": server.socket, "location_name": "slow"}
-            file = tmp_path / "workspace.yaml"
+            file = folder / "workspace.yaml"
             file.write_text(yaml.safe_dump({"load_from": [{"grpc_server": {k: v for k, v in where.items() if v}}]}))
             run = execute_launch_command(
                 instance=instance, workspace_opts=WorkspaceOpts(workspace=(str(file),)), job_name="slow"
             )
-            daemons = [Thread(target=instance.launch_run, args=(run.run_id, workspace)) for _daemon in range(2)]
-            for daemon in daemons:
-                daemon.start()
-            for daemon in daemons:
-                daemon.join()
+            yield run, process.create_request_context()
             deadline = time.monotonic() + 60
             while status(instance, run.run_id) is not DagsterRunStatus.SUCCESS and time.monotonic() < deadline:
                 time.sleep(0.2)
         server.shutdown_server()
-    said = [str(event.message) for event in instance.all_logs(run.run_id)]
+        server.wait()
     assert status(instance, run.run_id) is DagsterRunStatus.SUCCESS
-    assert sum("Started process for run" in line for line in said) == 1
+
+
+def launches(instance: DagsterInstance, run: DagsterRun) -> int:
+    """How many processes were started for it."""
+    said = [str(event.message) for event in instance.all_logs(run.run_id)]
+    return sum("Started process for run" in line for line in said)
+
+
+def test_two_daemons_that_take_a_run_at_once_launch_it_once(instance: DagsterInstance, tmp_path: Path) -> None:
+    with asked_for(instance, tmp_path) as (run, workspace):
+        daemons = [Thread(target=instance.launch_run, args=(run.run_id, workspace)) for _daemon in range(2)]
+        for daemon in daemons:
+            daemon.start()
+        for daemon in daemons:
+            daemon.join()
+    assert launches(instance, run) == 1
+
+
+def test_a_run_that_lost_the_name_of_its_server_is_not_launched_again(
+    instance: DagsterInstance, tmp_path: Path
+) -> None:
+    with asked_for(instance, tmp_path) as (run, workspace):
+        instance.launch_run(run.run_id, workspace)
+        # A second daemon read the run before it had its tag, and writes it after: Dagster reads, changes and writes.
+        stale = {"run_body": serialize_value(run.with_status(DagsterRunStatus.STARTING)), "status": "STARTING"}
+        with cast(SqlRunStorage, instance.run_storage).connect() as connection:
+            connection.execute(RunsTable.update().where(RunsTable.c.run_id == run.run_id).values(**stale))
+        found = instance.get_run_by_id(run.run_id)
+        assert found
+        assert GRPC_INFO_TAG not in found.tags
+        instance.launch_run(run.run_id, workspace)
+    assert launches(instance, run) == 1
 
 
 def test_while_the_code_server_starts_again_runs_stay_in_the_queue(instance: DagsterInstance) -> None:

@@ -58,6 +58,7 @@ def iam(s3_server: str, admin: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator
     )
     client.create_user(UserName="worker")
     key = client.create_access_key(UserName="worker")["AccessKey"]
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the key of whoever asked first
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
     try:
