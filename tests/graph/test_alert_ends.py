@@ -23,6 +23,8 @@ from tests.graph.alerting import tick
 from tests.graph.conftest import HEALTHY, PATHS, Platform
 from tests.graph.tiny_dbt import Tiny, write_project
 
+pytestmark = pytest.mark.e2e  # stories of their own length
+
 CLIENTS = ("acme", "beta", "gamma")
 YESTERDAY = today() - timedelta(days=1)
 
