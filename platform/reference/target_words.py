@@ -52,7 +52,7 @@ TARGET: Mapping[str, Meaning] = {
     "S3Location.endpoint_url": ("Another server than AWS.", "https://s3.example.com"),
     "Database.url": (
         "Driver, host and name; never a password.",
-        "postgresql+psycopg2://vigie@${VIGIE_DATABASE_HOST}:5432/vigie",
+        "postgresql+psycopg2://vigie@${VIGIE_DATABASE_HOST}:5432/vigie?sslmode=require",
     ),
     "Database.password": f"The password: {_REF}.",
     "SecretRef.env": ("The name of an environment variable.", "VIGIE_DATABASE_PASSWORD"),

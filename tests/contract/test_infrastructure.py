@@ -150,4 +150,4 @@ def test_what_terraform_prints_sets_prod_up(
     settings = load_settings({"VIGIE_TARGET": "prod", "VIGIE_HOME": str(tmp_path / "state")})
     assert settings.stores.newsletters.uri == "s3://acme-letters"
     assert settings.secrets.url == "https://vault.acme.invalid:8200"
-    assert settings.database.url == "postgresql+psycopg2://vigie@db.acme.invalid:5432/vigie"
+    assert settings.database.url == "postgresql+psycopg2://vigie@db.acme.invalid:5432/vigie?sslmode=require"

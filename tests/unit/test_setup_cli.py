@@ -72,7 +72,7 @@ class TestAGoodFile:
         settings = load_settings()
         assert settings.stores.data.uri == "s3://acme-data"
         assert settings.warehouse == BigQueryWarehouse(kind="bigquery", project="acme-news")
-        assert settings.database.url == "postgresql+psycopg2://vigie@db.acme.invalid:5432/vigie"
+        assert settings.database.url == "postgresql+psycopg2://vigie@db.acme.invalid:5432/vigie?sslmode=require"
 
     def test_it_says_what_is_new_where_it_is_kept_and_which_secrets_are_left_to_give(self, kept: Path) -> None:
         said = set_up()
