@@ -32,6 +32,7 @@ with DagsterInstance.get() as instance:
 """
 
 
+@pytest.mark.e2e  # five processes at once
 def test_workers_that_start_at_once_on_a_fresh_server_make_its_queues_together(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def launches(instance: DagsterInstance, run: DagsterRun) -> int:
     return sum("Started process for run" in line for line in said)
 
 
+@pytest.mark.e2e
 def test_two_daemons_that_take_a_run_at_once_launch_it_once(instance: DagsterInstance, tmp_path: Path) -> None:
     with asked_for(instance, tmp_path) as (run, workspace):
         daemons = [Thread(target=instance.launch_run, args=(run.run_id, workspace)) for _daemon in range(2)]
