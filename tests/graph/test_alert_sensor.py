@@ -53,6 +53,7 @@ ALL_OF_TODAY = rectangle_tags(Rectangle(Range("acme", "gamma"), Range(str(today(
 ONLY = HEALTHY[-1]
 
 
+@pytest.mark.e2e  # a story of its own length
 def test_clients_that_fail_for_one_cause_are_one_alert_and_mending_it_is_told(
     platform: Platform, desk: AlertDesk, hook: HookServer
 ) -> None:
@@ -76,6 +77,7 @@ def test_clients_that_fail_for_one_cause_are_one_alert_and_mending_it_is_told(
     assert hook.titles()[1:] == ["[graph] Over: 3 partitions failed (client_items)"]
 
 
+@pytest.mark.e2e
 def test_a_source_that_is_down_is_one_alert_for_all_its_clients(
     platform: Platform, desk: AlertDesk, hook: HookServer
 ) -> None:
