@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from domain.source_health import PAST_DAY
+
 Kind = Literal["daemon", "failure", "sensor", "source", "drift", "delivery", "approval", "freshness", "check"]
 KINDS: tuple[Kind, ...] = (
     *("daemon", "failure", "sensor", "source", "drift", "delivery", "approval", "freshness", "check"),
@@ -21,7 +23,6 @@ KINDS: tuple[Kind, ...] = (
 _SUBJECTS = 1000  # kept of one trouble; the count says how many there are
 _NAMED = 3  # in one line
 _ALL_SOURCES = re.compile(r"every source (?:of the day )?failed \((\d+)\).*? First: ([a-z0-9][a-z0-9_-]*): ", re.DOTALL)
-_NOT_KEPT = "a past day cannot be fetched"  # as resources.source_days says it
 _EVERY_SOURCE = "sources"  # the cause where all of a day's sources failed: a network, and none of them
 _OWN_ERROR = re.compile(r"^domain\.\w+\.\w+: ")
 _MODULE = re.compile(r"^(?:\w+\.)+(?=\w+: )")
@@ -94,7 +95,7 @@ def root(sign: Sign) -> str:
 
 def is_lost_day(reason: str) -> bool:
     """Whether it says that a day has nothing of its sources: once the day is past, nothing brings it back."""
-    return bool(_ALL_SOURCES.search(reason)) or _NOT_KEPT in reason
+    return bool(_ALL_SOURCES.search(reason)) or PAST_DAY in reason
 
 
 def _is_outage(sign: Sign) -> bool:

@@ -14,6 +14,8 @@ PATIENCE = 3  # failed fetches in a row before a source is slowed down
 FIRST_WAIT = timedelta(hours=3)
 # Under a day, with room for a run that starts earlier than the last one: every day's run asks every source.
 LONGEST_WAIT = timedelta(hours=20)
+# Said of a day that nothing was kept of, and known again by it: nothing brings that day back.
+PAST_DAY = "a past day cannot be fetched"
 
 
 class WaitingError(TransientError):

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time
 from domain.catalog import Source
 from domain.errors import MissingError, PermanentError, VigieError
 from domain.snapshots import Body, FirstSeen, Snapshot, failure, take
-from domain.source_health import FetchState, WaitingError
+from domain.source_health import PAST_DAY, FetchState, WaitingError
 from resources.archive import Archive
 from resources.article_pages import ArticleHeard, Pages, fetch_missing, full_text
 from resources.fetcher import Fetched, Fetcher
@@ -74,7 +74,7 @@ def read_day_again(archive: Archive, needed: Mapping[str, Source], day: date) ->
     kept = archive.snapshots(day, needed)
     if not kept:
         raise MissingError(
-            "the day is past and nothing of it was kept; a past day cannot be fetched.",
+            f"the day is past and nothing of it was kept; {PAST_DAY}.",
             where=str(day),
             remedy="Leave this day missing: its items appear on the first day that was fetched.",
         )

@@ -50,7 +50,7 @@ def _seen(desk: AlertDesk, dagster_home: Path, graph: RepositoryDefinition, now:
 
 
 def _keep(file: Path, away: BookAway | None) -> None:
-    """Where it cannot be written, the next look tells it once more."""
+    """Where it cannot be written, nothing of this is told to a channel: the exit code alone says it, at every look."""
     with suppress(OSError):
         if away is None:
             file.unlink(missing_ok=True)
