@@ -180,6 +180,7 @@ def test_two_daemons_that_take_a_run_at_once_launch_it_once(instance: DagsterIns
     assert launches(instance, run) == 1
 
 
+@pytest.mark.e2e
 def test_a_run_that_lost_the_name_of_its_server_is_not_launched_again(
     instance: DagsterInstance, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,12 @@ def test_import_platform_is_the_standard_library_from_every_folder(folder: str) 
     ).stdout
     assert not Path(said.split()[0]).is_relative_to(PROJECT_ROOT / "platform")
     assert said.split()[1]
+
+
+def test_nothing_is_installed_that_slows_every_start() -> None:
+    """jsonschema imports it wherever it is, dbt imports jsonschema, and every run is a process that imports dbt."""
+    found = find_spec("rfc3987_syntax")
+    assert found is None, "it costs 2 s of each start: uv pip uninstall rfc3987-syntax (pyproject.toml, [tool.uv])"
 
 
 def test_the_project_is_importable_from_any_folder() -> None:
