@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,29 @@ def no_instance_of_another_test() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(DefsStateStorage, "get", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def dagsters_migrations_are_read_once() -> Iterator[None]:
+    """Dagster reads the scripts of all its migrations for each file of SQLite that it opens, one per run: a fifth of
+    what the tests of the graph would cost. They do not change while the tests run; ours are read as ever."""
+    if "dagster" not in sys.modules:
+        yield
+        return
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from dagster._core.storage.sql import ALEMBIC_SCRIPTS_LOCATION
+
+    read = ScriptDirectory.from_config
+    read_once = cache(read)
+
+    def from_config(config: Config) -> ScriptDirectory:
+        location = config.get_main_option("script_location") or ""
+        return read_once(config) if location == ALEMBIC_SCRIPTS_LOCATION else read(config)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ScriptDirectory, "from_config", from_config)
         yield
 
 
