@@ -46,11 +46,12 @@ def account_requests_sensor(partitions: Partitions, stages: Stages, seconds: int
         context: SensorEvaluationContext, accounts: ResourceParam[AccountDesk]
     ) -> SensorResult | SkipReason:
         instance = context.instance
+        # Runs first: of one that ends now, the table says in a moment what it did, and it is not asked for once more.
+        busy = stages.accounts.partitions_under_way(instance)
         with accounts.book() as book:
             names, unfinished = book.names(), book.unfinished()
             known = set(instance.get_dynamic_partitions(ACCOUNTS))
             added, gone = [name for name in names if name not in known], sorted(known - set(names))
-            busy = stages.accounts.partitions_under_way(instance)
             requests, waits = [], []
             for account in unfinished:
                 if account.name in busy:

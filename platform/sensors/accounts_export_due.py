@@ -43,9 +43,12 @@ def accounts_export_due_sensor(stages: Stages, seconds: int) -> SensorDefinition
     def accounts_export_due(
         context: SensorEvaluationContext, accounts: ResourceParam[AccountDesk]
     ) -> SensorResult | SkipReason:
+        # Runs first: what one that ends now has changed or exported is in what is read after it.
+        exporting = stages.account_export.under_way(context.instance)
+        busy = stages.accounts.under_way(context.instance) or stages.drift.under_way(context.instance)
         with accounts.database() as database:
             current = fingerprint(database)
-        look, number = _look(context.instance, stages, current, context.cursor or "")
+        look, number = _look(context.instance, stages, current, context.cursor or "", exporting=exporting, busy=busy)
         if look.current != look.exported:
             context.update_cursor(f"{number}:{time.time() - min(look.since_change, time.time())}")
         wait = reason_to_wait(look)
@@ -56,7 +59,9 @@ def accounts_export_due_sensor(stages: Stages, seconds: int) -> SensorDefinition
     return accounts_export_due
 
 
-def _look(instance: DagsterInstance, stages: Stages, current: str, cursor: str) -> tuple[Look, int]:
+def _look(
+    instance: DagsterInstance, stages: Stages, current: str, cursor: str, *, exporting: bool, busy: bool
+) -> tuple[Look, int]:
     """What there is to decide on, and the storage id of the last export."""
     records = instance.fetch_materializations(AssetKey(ACCOUNTS_EXPORT), limit=1).records
     last = records[0] if records else None
@@ -71,8 +76,8 @@ def _look(instance: DagsterInstance, stages: Stages, current: str, cursor: str) 
         exported=(event.tags or {}).get(VERSION_TAG, "") if event else "",
         since_export=elapsed(at, now),
         since_change=elapsed(float(seen_at), now) if of_export == str(number) else 0.0,
-        exporting=stages.account_export.under_way(instance),
-        busy=stages.accounts.under_way(instance) or stages.drift.under_way(instance),
+        exporting=exporting,
+        busy=busy,
         tries=instance.get_runs_count(asked),
         since_try=elapsed(newest[0].end_time or 0.0, now) if newest else 0.0,
     )

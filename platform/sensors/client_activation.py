@@ -60,7 +60,8 @@ def client_activation_sensor(partitions: Partitions, stages: Stages, seconds: in
         kept = KeptCursor(data_store.store(), context.sensor_name, context.cursor)
         listing, cursor = bucket.listing(), Cursor.load(kept.text)
         present = instance.get_dynamic_partitions(CLIENTS)
-        built, reading = _built(instance), stages.configs.under_way(instance)
+        reading = stages.configs.under_way(instance)  # before what runs have built: one may end between the two
+        built = _built(instance)
         # A run that failed left its clients behind: they are asked for again, once an hour (the run key sees to it).
         again = set() if reading else behind(cursor, built)
         waiting = still_arriving(listing, cursor, frozenset(present))
