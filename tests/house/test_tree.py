@@ -113,3 +113,7 @@ def test_the_instance_retries_crashes_and_never_failures() -> None:
 def test_the_instance_purges_its_ticks_and_tells_nobody_of_its_use() -> None:
     assert set(instance()["retention"]) == {"sensor", "schedule"}
     assert instance()["telemetry"]["enabled"] is False
+
+
+def test_nothing_stands_before_the_graph_at_a_new_users_first_look() -> None:
+    assert instance()["nux"]["enabled"] is False

@@ -239,7 +239,8 @@ def test_everything_on_kubernetes_is_one_image_and_never_root() -> None:
 def test_kubernetes_and_celery_queue_limit_and_retry_alike() -> None:
     fleet, values = loaded("dagster-fleet.yaml"), loaded("helm/values.yaml")
     chart = values["additionalInstanceConfig"]
-    assert chart.keys() == {"concurrency", "run_retries"}
+    assert chart.keys() == {"nux", "concurrency", "run_retries"}
+    assert chart["nux"] == fleet["nux"]
     assert chart["run_retries"] == fleet["run_retries"]
     assert chart["concurrency"]["pools"] == fleet["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
     assert fleet["run_retries"]["retry_on_asset_or_op_failure"] is False
@@ -251,5 +252,5 @@ def test_the_fleet_notices_dead_runs_and_purges_as_one_machine_does() -> None:
     machine = yaml.safe_load((PROJECT_ROOT / "dagster.yaml").read_text(encoding="utf-8"))
     assert fleet["run_monitoring"]["enabled"] is True
     assert fleet["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
-    for name in ("retention", "run_retries", "telemetry", "run_coordinator"):
+    for name in ("retention", "run_retries", "telemetry", "nux", "run_coordinator"):
         assert fleet[name] == machine[name], name
