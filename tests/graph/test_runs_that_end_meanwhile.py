@@ -39,7 +39,7 @@ def after(monkeypatch: pytest.MonkeyPatch, owner: type, name: str, then: Callabl
     monkeypatch.setattr(owner, name, read_before)
 
 
-def test_one_that_changes_an_account(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_change_of_an_account_is_not_asked_for_once_more(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     platform = fleet.platform
     fleet.register("alpha")
     fleet.settle()
@@ -57,7 +57,7 @@ def test_one_that_changes_an_account(fleet: Fleet, monkeypatch: pytest.MonkeyPat
     assert asked(platform, "account_requests") == []
 
 
-def test_one_that_exports_the_accounts(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_of_the_accounts_is_not_asked_for_once_more(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     platform, instance = fleet.platform, fleet.platform.instance
     fleet.register("alpha")
     instance.report_runless_asset_event(AssetMaterialization(ACCOUNTS_EXPORT, tags={VERSION_TAG: "an older state"}))
@@ -73,7 +73,9 @@ def test_one_that_exports_the_accounts(fleet: Fleet, monkeypatch: pytest.MonkeyP
     assert asked(platform, "accounts_export_due") == []
 
 
-def test_one_that_reads_configurations(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_configuration_that_was_just_read_is_not_asked_for_once_more(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     platform.put_client("acme")
     platform.settle()
     platform.put_client("acme", ["another"])
