@@ -43,12 +43,7 @@ def accounts_export_due_sensor(stages: Stages, seconds: int) -> SensorDefinition
     def accounts_export_due(
         context: SensorEvaluationContext, accounts: ResourceParam[AccountDesk]
     ) -> SensorResult | SkipReason:
-        # Runs first: what one that ends now has changed or exported is in what is read after it.
-        exporting = stages.account_export.under_way(context.instance)
-        busy = stages.accounts.under_way(context.instance) or stages.drift.under_way(context.instance)
-        with accounts.database() as database:
-            current = fingerprint(database)
-        look, number = _look(context.instance, stages, current, context.cursor or "", exporting=exporting, busy=busy)
+        look, number = _look(context.instance, stages, accounts, context.cursor or "")
         if look.current != look.exported:
             context.update_cursor(f"{number}:{time.time() - min(look.since_change, time.time())}")
         wait = reason_to_wait(look)
@@ -59,10 +54,13 @@ def accounts_export_due_sensor(stages: Stages, seconds: int) -> SensorDefinition
     return accounts_export_due
 
 
-def _look(
-    instance: DagsterInstance, stages: Stages, current: str, cursor: str, *, exporting: bool, busy: bool
-) -> tuple[Look, int]:
+def _look(instance: DagsterInstance, stages: Stages, accounts: AccountDesk, cursor: str) -> tuple[Look, int]:
     """What there is to decide on, and the storage id of the last export."""
+    # Runs first: what one that ends now has changed or exported is in what is read after it.
+    exporting = stages.account_export.under_way(instance)
+    busy = stages.accounts.under_way(instance) or stages.drift.under_way(instance)
+    with accounts.database() as database:
+        current = fingerprint(database)
     records = instance.fetch_materializations(AssetKey(ACCOUNTS_EXPORT), limit=1).records
     last = records[0] if records else None
     event = last.asset_materialization if last else None

@@ -177,9 +177,6 @@ def seen(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[Se
         def at_schematics() -> set[tuple[str, str]]:
             return {(one["workspace_name"], one["kind"]) for one in emulator.report()["launches"] if not one["ended"]}
 
-        def applying() -> bool:
-            return (KILLED, "APPLY") in at_schematics()
-
         def at_rest() -> bool:
             return {account.status for account in database.accounts()} == {"UPDATED"} and all(
                 run.is_finished for run in instance.get_runs()
@@ -189,7 +186,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, postgres: str) -> Iterator[Se
             return not instance.event_log_storage.get_concurrency_info(SCHEMATICS_POOL).claimed_slots
 
         # The other worker may have nothing yet: which of them takes a run is the broker's affair.
-        until(f"an apply of {KILLED}", applying, "code", "daemon", "one", "two")
+        until(f"an apply of {KILLED}", lambda: (KILLED, "APPLY") in at_schematics(), "code", "daemon", "one", "two")
         note_workers()
         at_work = runs(DagsterRunStatus.STARTED)
         (victim,) = [run for run in at_work if run.tags[PARTITION_NAME_TAG] == KILLED]

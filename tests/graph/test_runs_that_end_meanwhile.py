@@ -79,9 +79,10 @@ def test_a_configuration_that_was_just_read_is_not_asked_for_once_more(
     platform.put_client("acme")
     platform.settle()
     platform.put_client("acme", ["another"])
-    (request,) = asked(platform, "client_activation")
+    data = platform.evaluate("client_activation")
+    (request,) = data.run_requests or ()
+    platform.cursors["client_activation"] = data.cursor
     run = at_work(platform, "read_client_configs")
-    platform.cursors["client_activation"] = platform.evaluate("client_activation").cursor  # as one that asked for it
 
     def it_ends() -> None:
         platform.launch(request, "read_client_configs")
